@@ -1,0 +1,23 @@
+//! The page: what a running Go program executes, as it executes it.
+//!
+//! Frames come in by [`session::live`] and become plain columns ([`session::model`],
+//! [`session::view`]). Panels paint from them in one animation frame ([`session::paint`]); only
+//! what changes a few times a second goes through signals.
+//!
+//! - `session/`: what is known and what is looked at, the only home of shared state;
+//! - `files/ source/ summary/ live/ compare/`: one folder for each panel; what computes lies in
+//!   `layout.rs`, knows no Leptos and no browser, and is tested natively;
+//! - `ui/`: rows, lists, text and icons, which know nothing of coverage.
+//!
+//! Not here: reading of coverage formats (`formats`), set operations (`algebra`), frames (`wire`).
+
+pub mod app;
+pub mod compare;
+pub mod files;
+pub mod keys;
+pub mod live;
+pub mod palette;
+pub mod session;
+pub mod source;
+pub mod summary;
+pub mod ui;

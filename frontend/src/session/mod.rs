@@ -1,0 +1,230 @@
+//! What is known and what is looked at: the only home of state that panels share.
+//!
+//! Two kinds of state. What changes with every hit lies in plain columns ([`Data`]), outside the
+//! reactive graph, and is painted in one animation frame. What changes when a person does
+//! something lies in signals ([`Session`]).
+
+pub mod api;
+pub mod embed;
+pub mod flow;
+pub mod live;
+pub mod marks;
+pub mod model;
+pub mod navigate;
+pub mod paint;
+pub mod recording;
+pub mod scope;
+pub mod sources;
+pub mod theme;
+pub mod token;
+pub mod url;
+pub mod view;
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use coverage::Totals;
+use leptos::prelude::*;
+
+use crate::live::layout::Activity;
+use live::Link;
+use model::{Change, Live};
+use recording::Recorded;
+use scope::Scope;
+use theme::Theme;
+use url::Route;
+use view::View;
+
+/// What changes with every hit.
+#[derive(Debug, Default)]
+pub struct Data {
+    /// All that the relay has told.
+    pub live: Live,
+    /// The processes that are looked at, added up.
+    pub view: View,
+    /// Traced function entries.
+    pub flow: flow::Flow,
+    /// What ran just now.
+    pub activity: Activity,
+    /// Milliseconds that the relay's clock is ahead of this machine's.
+    pub ahead_ms: f64,
+    /// Whether the view stands still.
+    pub paused: bool,
+    scope: Scope,
+    seen_structure: u64,
+    scope_changed: bool,
+}
+
+impl Data {
+    /// The relay's clock, in Unix milliseconds.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a clock is positive and far below 2^53"
+    )]
+    pub fn now_ms(&self) -> u64 {
+        (js_sys::Date::now() + self.ahead_ms).max(0.0) as u64
+    }
+
+    /// Adds hits to the view, unless it stands still.
+    pub fn add(&mut self, changes: &[Change]) {
+        if !self.paused {
+            // A view that must be added up anew will find the hits in the processes.
+            for change in changes {
+                self.view.add(change);
+            }
+        }
+    }
+
+    /// Adds the view up anew where something else than hits has changed. Says whether it did.
+    pub fn settle(&mut self) -> bool {
+        if self.paused && !self.scope_changed {
+            return false;
+        }
+        if self.seen_structure == self.live.structure && !self.scope_changed {
+            return false;
+        }
+        self.seen_structure = self.live.structure;
+        self.scope_changed = false;
+        self.view.rebuild(&self.live, &self.scope);
+        true
+    }
+}
+
+thread_local! {
+    static DATA: RefCell<Data> = RefCell::default();
+}
+
+/// Looks at the columns.
+pub fn read<R>(look: impl FnOnce(&Data) -> R) -> R {
+    DATA.with_borrow(look)
+}
+
+/// Changes the columns.
+pub fn write<R>(change: impl FnOnce(&mut Data) -> R) -> R {
+    DATA.with_borrow_mut(change)
+}
+
+/// The numbers in the header, four times a second.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Header {
+    /// Totals of what is looked at.
+    pub totals: Totals,
+    /// Hits in a second.
+    pub rate: f64,
+    /// Processes that are looked at.
+    pub processes: usize,
+}
+
+/// A message to the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// One sentence.
+    pub text: String,
+    /// Whether something went wrong.
+    pub failed: bool,
+}
+
+/// What changes when a person does something. Copies share the state.
+#[derive(Debug, Clone, Copy)]
+pub struct Session {
+    /// What is looked at.
+    pub route: RwSignal<Route>,
+    /// The connection.
+    pub link: RwSignal<Link>,
+    /// Numbers in the header.
+    pub header: RwSignal<Header>,
+    /// Grows when processes, packages or states have changed.
+    pub structure: RwSignal<u64>,
+    /// Whether the view stands still.
+    pub paused: RwSignal<bool>,
+    /// Light, dark, or as the system.
+    pub theme: RwSignal<Theme>,
+    /// When the recording under way started, in Unix milliseconds of the relay.
+    pub recording: RwSignal<Option<u64>>,
+    /// Finished recordings, oldest first.
+    pub recorded: RwSignal<Vec<Arc<Recorded>>>,
+    /// Recording whose counts the source shows instead of the live ones.
+    pub lens: RwSignal<Option<usize>>,
+    /// What to tell the person.
+    pub notice: RwSignal<Option<Notice>>,
+    /// Four times a second: for what shows times.
+    pub tick: RwSignal<u64>,
+    /// Row of the tree that the keyboard is on.
+    pub selected: RwSignal<Option<crate::files::layout::Node>>,
+}
+
+impl Session {
+    /// The state at the start, as the link says.
+    pub fn start() -> Self {
+        let route = navigate::current();
+        write(|data| data.scope = route.scope.clone());
+        let session = Self {
+            route: RwSignal::new(route),
+            link: RwSignal::new(Link::Connecting),
+            header: RwSignal::default(),
+            structure: RwSignal::default(),
+            paused: RwSignal::new(false),
+            theme: RwSignal::new(theme::stored()),
+            recording: RwSignal::new(None),
+            recorded: RwSignal::default(),
+            lens: RwSignal::new(None),
+            notice: RwSignal::new(None),
+            tick: RwSignal::default(),
+            selected: RwSignal::new(None),
+        };
+        provide_context(session);
+        theme::follow(session);
+        navigate::follow(session);
+        live::connect(session);
+        live::beat(session);
+        embed::serve(session);
+        Effect::new(move |_| {
+            let scope = session.route.with(|route| route.scope.clone());
+            let changed = read(|data| data.scope != scope);
+            if changed {
+                write(|data| {
+                    data.scope = scope;
+                    data.scope_changed = true;
+                });
+                paint::request();
+            }
+        });
+        paint::on_paint(move |_| {
+            if write(Data::settle) {
+                session.structure.update(|version| *version += 1);
+            }
+        });
+        session
+    }
+
+    /// The session of the page.
+    ///
+    /// # Panics
+    /// Outside of the page's components, which is a mistake in this crate.
+    pub fn expect() -> Self {
+        expect_context()
+    }
+
+    /// Tells the person that something went as asked.
+    pub fn tell(self, text: impl Into<String>) {
+        self.notice.set(Some(Notice { text: text.into(), failed: false }));
+    }
+
+    /// Tells the person that something went wrong.
+    pub fn fail(self, text: impl Into<String>) {
+        self.notice.set(Some(Notice { text: text.into(), failed: true }));
+    }
+
+    /// Lets the view stand still, or run on.
+    pub fn toggle_pause(self) {
+        let paused = !self.paused.get_untracked();
+        write(|data| {
+            data.paused = paused;
+            // On resuming, what happened meanwhile is in the processes.
+            data.scope_changed |= !paused;
+        });
+        self.paused.set(paused);
+        paint::request();
+    }
+}

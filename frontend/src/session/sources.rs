@@ -1,0 +1,44 @@
+//! Sources, fetched once and kept by their hash.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use wire::SourceId;
+
+use super::api::{self, ApiError};
+
+/// Sources that are kept.
+const KEPT: usize = 64;
+
+thread_local! {
+    static SOURCES: RefCell<VecDeque<(SourceId, Rc<str>)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// The source, if it is at hand.
+pub fn known(id: SourceId) -> Option<Rc<str>> {
+    SOURCES.with_borrow(|sources| {
+        sources.iter().find(|(known, _)| *known == id).map(|(_, text)| text.clone())
+    })
+}
+
+/// The source, from the relay if need be.
+///
+/// # Errors
+/// Why there is none.
+pub async fn get(id: SourceId) -> Result<Rc<str>, ApiError> {
+    if id == SourceId::UNKNOWN {
+        return Err(ApiError::NotFound);
+    }
+    if let Some(text) = known(id) {
+        return Ok(text);
+    }
+    let text: Rc<str> = api::source(&id.hex()).await?.into();
+    SOURCES.with_borrow_mut(|sources| {
+        sources.push_back((id, text.clone()));
+        if sources.len() > KEPT {
+            sources.pop_front();
+        }
+    });
+    Ok(text)
+}

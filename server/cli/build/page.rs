@@ -1,0 +1,262 @@
+//! Builds the page without Trunk: a nested cargo for the browser's target, wasm-bindgen as a
+//! library at the version of the one `Cargo.lock`, and the links of `frontend/index.html` that
+//! Trunk would replace.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+use std::{env, fs};
+
+use crate::html::{self, Element};
+use crate::pack;
+
+/// What the page is made of: a change in any of it makes the page anew.
+const PARTS: &[&str] = &["frontend", "shared", "static", "Cargo.toml", "Cargo.lock"];
+
+/// The folder with the finished page.
+pub(crate) fn folder(root: &Path, out: &Path) -> Result<PathBuf, String> {
+    for part in PARTS.iter().map(|part| root.join(part)).filter(|part| part.exists()) {
+        println!("cargo:rerun-if-changed={}", part.display());
+    }
+    let dist = root.join("dist");
+    if dist.join("index.html").is_file() {
+        println!("cargo:rerun-if-changed={}", dist.display());
+        match newer_part(root, &dist.join("index.html")) {
+            None => return Ok(dist),
+            Some(part) => println!(
+                "cargo:warning=dist/ is older than {}, so the page is built anew; remove dist/ or run trunk build --release",
+                part.display()
+            ),
+        }
+    }
+    build(root, out)
+}
+
+/// A part of the page that changed after it was made.
+fn newer_part(root: &Path, made: &Path) -> Option<PathBuf> {
+    let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let made = time(made).unwrap_or(SystemTime::UNIX_EPOCH);
+    PARTS
+        .iter()
+        .map(|part| root.join(part))
+        .flat_map(|part| if part.is_dir() { pack::files(&part) } else { vec![part] })
+        .find(|path| time(path).is_some_and(|changed| changed > made))
+}
+
+fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
+    let html_path = root.join("frontend/index.html");
+    let html =
+        fs::read_to_string(&html_path).map_err(|error| format!("frontend/index.html: {error}"))?;
+    let elements = html::elements(&html);
+    let wasm = compile(root, out)?;
+
+    let dist = out.join("dist");
+    let _ = fs::remove_dir_all(&dist);
+    fs::create_dir_all(&dist).map_err(|error| format!("{}: {error}", dist.display()))?;
+    let program = bind(&wasm, out, &dist)?;
+
+    let mut page = String::new();
+    let mut at = 0;
+    for element in &elements {
+        page.push_str(&html[at..element.range.start]);
+        at = element.range.end;
+        let replaced = replace(element, root, &dist, &program)
+            .map_err(|reason| format!("frontend/index.html: {reason}"))?;
+        page.push_str(&replaced);
+    }
+    page.push_str(&html[at..]);
+    if !elements.iter().any(|element| attribute(element, "rel") == Some("rust")) {
+        // As Trunk does where no link says what to build: at the end of the head.
+        let head = page.find("</head>").unwrap_or(page.len());
+        page.insert_str(head, &program.html());
+    }
+    fs::write(dist.join("index.html"), page).map_err(|error| format!("index.html: {error}"))?;
+    Ok(dist)
+}
+
+/// Compiles the frontend for the browser.
+fn compile(root: &Path, out: &Path) -> Result<PathBuf, String> {
+    // A target folder of its own: the outer cargo holds the lock of the usual one. Debug and
+    // release builds share it, since the page is the same for both.
+    let target = out.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    let target = target.unwrap_or(out).join("page");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(root)
+        .args(["build", "--quiet", "--package", "frontend", "--bin", "frontend"])
+        .args(["--target", "wasm32-unknown-unknown", "--profile", "wasm-release"])
+        .arg("--target-dir")
+        .arg(&target);
+    // What the outer build is told is not meant for the browser's.
+    for name in [
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "CLIPPY_ARGS",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_LLVM_COV",
+        "LLVM_PROFILE_FILE",
+    ] {
+        command.env_remove(name);
+    }
+    let output = command.output().map_err(|error| format!("cargo does not start: {error}"))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let reason = if errors.contains("target may not be installed") {
+            "the target wasm32-unknown-unknown is not installed"
+        } else {
+            "the frontend does not compile for the browser"
+        };
+        return Err(format!("{reason}\n{errors}"));
+    }
+    Ok(target.join("wasm32-unknown-unknown/wasm-release/frontend.wasm"))
+}
+
+/// What wasm-bindgen made, by name.
+struct Program {
+    js: String,
+    wasm: String,
+}
+
+impl Program {
+    /// What starts it, with Trunk's event for those who wait for it.
+    fn html(&self) -> String {
+        let Self { js, wasm } = self;
+        format!(
+            "<link rel=\"modulepreload\" href=\"/{js}\" crossorigin>\
+             <link rel=\"preload\" href=\"/{wasm}\" crossorigin as=\"fetch\" type=\"application/wasm\">\n\
+             <script type=\"module\">\n\
+             import init, * as bindings from '/{js}';\n\
+             const wasm = await init({{ module_or_path: '/{wasm}' }});\n\
+             window.wasmBindings = bindings;\n\
+             dispatchEvent(new CustomEvent('TrunkApplicationStarted', {{ detail: {{ wasm }} }}));\n\
+             </script>"
+        )
+    }
+}
+
+fn bind(wasm: &Path, out: &Path, dist: &Path) -> Result<Program, String> {
+    let folder = out.join("bindgen");
+    let _ = fs::remove_dir_all(&folder);
+    let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
+    bindgen
+        .input_path(wasm)
+        .web(true)
+        .and_then(|bindgen| {
+            bindgen
+                .typescript(false)
+                .remove_name_section(true)
+                .remove_producers_section(true)
+                .generate(&folder)
+        })
+        .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
+    let read = |name: &str| {
+        fs::read(folder.join(name)).map_err(|error| format!("wasm-bindgen's {name}: {error}"))
+    };
+    let (wasm, js) = (read("frontend_bg.wasm")?, read("frontend.js")?);
+    let hash = pack::hash(&[&wasm[..], &js[..]].concat());
+    let program =
+        Program { js: format!("frontend-{hash}.js"), wasm: format!("frontend-{hash}_bg.wasm") };
+    put(dist, &program.js, &js)?;
+    put(dist, &program.wasm, &wasm)?;
+    // Scripts that crates bring along.
+    let snippets = folder.join("snippets");
+    for path in pack::files(&snippets) {
+        let name = format!("snippets/{}", pack::slashed(&path, &snippets));
+        put(dist, &name, &fs::read(&path).map_err(|error| format!("{name}: {error}"))?)?;
+    }
+    Ok(program)
+}
+
+/// What takes the place of an element.
+fn replace(
+    element: &Element,
+    root: &Path,
+    dist: &Path,
+    program: &Program,
+) -> Result<String, String> {
+    let kind = match element.tag {
+        "script" => "script",
+        _ => attribute(element, "rel").unwrap_or_default(),
+    };
+    if kind == "rust" {
+        return Ok(program.html());
+    }
+    let name = if kind == "script" { "src" } else { "href" };
+    let link = attribute(element, name).ok_or(format!("an element {kind:?} has no {name}"))?;
+    let path = root.join("frontend").join(link);
+    let read = |path: &Path| fs::read(path).map_err(|error| format!("{link}: {error}"));
+    let file = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let file = file.ok_or(format!("{link} names no file"))?;
+    let (stem, extension) = file.rsplit_once('.').unwrap_or((&file, ""));
+    let hashed = |bytes: &[u8]| format!("{stem}-{}.{extension}", pack::hash(bytes));
+    let below = attribute(element, "data-target-path").unwrap_or_default().trim_matches('/');
+    let target = |name: &str| {
+        if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") }
+    };
+    match kind {
+        "css" => {
+            let bytes = read(&path)?;
+            put(dist, &hashed(&bytes), &bytes)?;
+            Ok(format!("<link rel=\"stylesheet\" href=\"/{}\">", hashed(&bytes)))
+        }
+        "icon" => {
+            let bytes = read(&path)?;
+            put(dist, &hashed(&bytes), &bytes)?;
+            let others = ["type", "sizes"].iter().filter_map(|name| {
+                attribute(element, name).map(|value| format!(" {name}=\"{value}\""))
+            });
+            let others: String = others.collect();
+            Ok(format!("<link rel=\"icon\"{others} href=\"/{}\">", hashed(&bytes)))
+        }
+        "script" => {
+            let bytes = read(&path)?;
+            put(dist, &hashed(&bytes), &bytes)?;
+            let others = ["type", "defer", "async"].iter().filter_map(|name| {
+                attribute(element, name).map(|value| format!(" {name}=\"{value}\""))
+            });
+            let others: String = others.collect();
+            Ok(format!("<script{others} src=\"/{}\"></script>", hashed(&bytes)))
+        }
+        "copy-file" => {
+            put(dist, &target(&file), &read(&path)?)?;
+            Ok(String::new())
+        }
+        "copy-dir" => {
+            let folder = if below.is_empty() { &file } else { below };
+            for path in pack::files(&path) {
+                let name =
+                    format!("{folder}/{}", pack::slashed(&path, &root.join("frontend").join(link)));
+                put(dist, &name, &read(&path)?)?;
+            }
+            Ok(String::new())
+        }
+        "inline" => {
+            let text = String::from_utf8(read(&path)?).map_err(|_| format!("{link} is no text"))?;
+            match attribute(element, "type").unwrap_or(extension) {
+                "js" => Ok(format!("<script>{text}</script>")),
+                "module" | "mjs" => Ok(format!("<script type=\"module\">{text}</script>")),
+                "css" => Ok(format!("<style>{text}</style>")),
+                _ => Ok(text),
+            }
+        }
+        kind => Err(format!("a link of the kind {kind:?} is not known here; see build/page.rs")),
+    }
+}
+
+fn attribute<'a>(element: &'a Element, name: &str) -> Option<&'a str> {
+    element.attributes.get(name).map(String::as_str)
+}
+
+fn put(dist: &Path, name: &str, bytes: &[u8]) -> Result<(), String> {
+    let path = dist.join(name);
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(&path, bytes))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}

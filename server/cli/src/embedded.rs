@@ -1,0 +1,3 @@
+//! What the binary carries; `build.rs` makes it.
+
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));

@@ -1,0 +1,226 @@
+//! The command line: arguments to calls.
+
+mod agent;
+mod client;
+mod demo;
+mod embedded;
+mod go;
+mod log;
+mod port;
+mod serve;
+mod stop;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use instrument::go::Verb;
+
+/// Where a relay is, if nobody says otherwise.
+const DEFAULT_LISTEN: &str = "127.0.0.1:7777";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "coverglass",
+    bin_name = "coverglass",
+    version,
+    about = "Watch the lines of a running Go program light up.",
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    after_help = "Start with `coverglass demo`, or `coverglass serve` and, elsewhere, \
+                  `coverglass run .`\nExit codes: 0 fine, 1 the answer is no, 2 could not do it."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the page, and show what runs on this machine
+    Serve(ServeArgs),
+    /// Serve the page with a Go program worth watching
+    Demo(DemoArgs),
+    /// Watch this machine's programs for a relay elsewhere
+    Agent(AgentArgs),
+    /// As `go build`, instrumented
+    #[command(disable_help_flag = true)]
+    Build(GoArgs),
+    /// As `go run`, instrumented
+    #[command(disable_help_flag = true)]
+    Run(GoArgs),
+    /// As `go test`, instrumented
+    #[command(disable_help_flag = true)]
+    Test(GoArgs),
+    /// Write the coverage so far as a Go profile
+    Profile(ProfileArgs),
+    /// Print how much is covered, by package
+    Summary(SummaryArgs),
+    /// Let all counts start again from 0
+    Reset(ResetArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListenArgs {
+    /// Address and port; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
+    listen: String,
+    /// What requests must carry; needed, and made up if not given, unless the address is loopback
+    /// [env: COVERGLASS_TOKEN]
+    #[arg(long)]
+    token: Option<String>,
+    /// Answer to this name too; may be repeated
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    listen: ListenArgs,
+    /// Do not watch this machine; agents may still connect
+    #[arg(long)]
+    no_collector: bool,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    #[command(flatten)]
+    listen: ListenArgs,
+    /// Play the recorded session even where there is Go
+    #[arg(long, conflicts_with = "record")]
+    recorded: bool,
+    /// Record a session to this file and end
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// How long to record
+    #[arg(long, value_name = "N", default_value_t = 60, requires = "record")]
+    seconds: u64,
+}
+
+#[derive(Debug, Args)]
+struct AgentArgs {
+    #[command(flatten)]
+    relay: RelayArgs,
+    /// Look for sources here too, besides what builds on this machine left; may be repeated
+    #[arg(long, value_name = "FOLDER")]
+    source: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct GoArgs {
+    /// Everything that go takes
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
+    arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+struct RelayArgs {
+    /// The relay [default: http://127.0.0.1:7777] [env: COVERGLASS_URL]
+    #[arg(long)]
+    url: Option<String>,
+    /// Its token, if it has one [env: COVERGLASS_TOKEN]
+    #[arg(long)]
+    token: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ScopeArgs {
+    /// Only this service
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// Only this build; `all` for every build, instead of the newest of each service
+    #[arg(long, value_name = "ID")]
+    build: Option<String>,
+    /// Only this process
+    #[arg(long, value_name = "HANDLE")]
+    process: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct ProfileArgs {
+    /// Write to this file instead of standard output
+    #[arg(short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    relay: RelayArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+#[derive(Debug, Args)]
+struct SummaryArgs {
+    /// Print JSON, with files
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    relay: RelayArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+#[derive(Debug, Args)]
+struct ResetArgs {
+    #[command(flatten)]
+    relay: RelayArgs,
+    /// Only this service
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// Only this process
+    #[arg(long, value_name = "HANDLE")]
+    process: Option<u32>,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let nothing_asked = clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            if error.kind() == nothing_asked || !error.use_stderr() {
+                let printed = print(&error.to_string());
+                return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+            }
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+    };
+    log::start();
+    let result = match cli.command {
+        Command::Serve(args) => serve::serve(args),
+        Command::Demo(args) => demo::demo(args),
+        Command::Agent(args) => agent::agent(args),
+        Command::Build(args) => return go::command(Verb::Build, &args.arguments),
+        Command::Run(args) => return go::command(Verb::Run, &args.arguments),
+        Command::Test(args) => return go::command(Verb::Test, &args.arguments),
+        Command::Profile(args) => client::profile(args),
+        Command::Summary(args) => client::summary(args),
+        Command::Reset(args) => client::reset(args),
+    };
+    result.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        ExitCode::from(2)
+    })
+}
+
+/// One sentence on standard error.
+fn complain(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "coverglass: {sentence}");
+}
+
+/// A result on standard output. A reader that has gone away is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write to standard output"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An environment variable that is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,204 @@
+//! Go's own placement of counters: the cover tool, and what it says about a package.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use formats::go_meta::{self, MetaPackage};
+use serde::Serialize;
+use wire::table::{SourceId, Table, TableFile, TableFunction, TableUnit};
+
+use super::GoError;
+use super::packages::Package;
+use super::rewrite::{Covered, Names};
+
+/// A source file, read once.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// Where go looks for it.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// Hash of its bytes.
+    pub id: SourceId,
+}
+
+/// An instrumented package.
+pub(super) struct Placed {
+    /// Encoded table.
+    pub table: Vec<u8>,
+    /// Rewritten text for each source, `None` where the source stays as it is.
+    pub files: Vec<Option<String>>,
+}
+
+/// What the cover tool wants to know, in its own names.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CoverConfig<'a> {
+    out_config: &'a Path,
+    pkg_path: &'a str,
+    pkg_name: &'a str,
+    granularity: &'static str,
+    module_path: &'a str,
+    local: bool,
+    emit_meta_file: &'a Path,
+}
+
+/// Instruments a package, working in `directory`. `others` are sources that `//line` directives
+/// name, by base name.
+pub(super) fn place(
+    cover: &Path,
+    directory: &Path,
+    package: &Package,
+    sources: &[Source],
+    others: &BTreeMap<String, SourceId>,
+    names: &Names,
+) -> Result<Placed, GoError> {
+    let nothing = Placed { table: Vec::new(), files: vec![None; sources.len()] };
+    let Some((meta, covered)) = run_cover(cover, directory, package, sources, names)? else {
+        return Ok(nothing);
+    };
+    let mut first_units = Vec::with_capacity(meta.functions.len());
+    let mut n_units = 0u32;
+    for function in &meta.functions {
+        first_units.push(n_units);
+        n_units += u32::try_from(function.units.len()).unwrap_or(u32::MAX);
+    }
+    if n_units == 0 {
+        return Ok(nothing);
+    }
+    let mut files = Vec::with_capacity(covered.len());
+    for text in &covered {
+        files.push(Covered::read(text, names, &meta.functions, &first_units)?);
+    }
+    let mut entries: Vec<u32> = files.iter().flat_map(Covered::entries).collect();
+    entries.sort_unstable();
+    entries.dedup();
+    let scratch = directory.join("source");
+    let table = table(package, &meta, sources, others, names, entries, &scratch);
+    let files = files.iter().enumerate().map(|(index, file)| {
+        let first = index == 0;
+        (first || file.counts()).then(|| file.write(names, &table, first)).transpose()
+    });
+    Ok(Placed { files: files.collect::<Result<_, _>>()?, table: table.encode() })
+}
+
+/// Runs the cover tool on copies of the sources: it then sees the bytes that were hashed. `None`
+/// for a package without functions.
+fn run_cover(
+    cover: &Path,
+    directory: &Path,
+    package: &Package,
+    sources: &[Source],
+    names: &Names,
+) -> Result<Option<(MetaPackage, Vec<String>)>, GoError> {
+    let inputs = directory.join("source");
+    let outputs = directory.join("covered");
+    for path in [&inputs, &outputs] {
+        fs::create_dir(path).map_err(GoError::file(path))?;
+    }
+    let name = |source: &Source| source.path.file_name().unwrap_or_default().to_owned();
+    let (config, meta) = (directory.join("coverage"), directory.join("meta"));
+    let mut list = directory.join("vars.go").into_os_string();
+    for source in sources {
+        let input = inputs.join(name(source));
+        fs::write(&input, &source.text).map_err(GoError::file(input))?;
+        list.push("\n");
+        list.push(outputs.join(name(source)));
+    }
+    list.push("\n");
+    let write = |file: &str, bytes: &[u8]| {
+        let path = directory.join(file);
+        fs::write(&path, bytes).map_err(GoError::file(&path)).map(|()| path)
+    };
+    let list = write("list", list.as_encoded_bytes())?;
+    let cover_config = CoverConfig {
+        out_config: &config,
+        pkg_path: &package.path,
+        pkg_name: &package.name,
+        granularity: "perblock",
+        module_path: &package.module,
+        local: package.local,
+        emit_meta_file: &meta,
+    };
+    let json = serde_json::to_vec(&cover_config)
+        .map_err(|source| GoError::Json { what: "configuration of cover".into(), source })?;
+    let cover_config = write("package.json", &json)?;
+    let output = Command::new(cover)
+        .arg("-pkgcfg")
+        .arg(cover_config)
+        .args(["-mode", "count", "-var", &names.variable(), "-outfilelist"])
+        .arg(list)
+        .args(sources.iter().map(|source| inputs.join(name(source))))
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(GoError::file(cover))?;
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr);
+        let shown =
+            message.replace(&*inputs.to_string_lossy(), &package.directory.to_string_lossy());
+        // `date time cover: file: file:line:column: reason`
+        let reason = shown.split_once("cover: ").map_or(&*shown, |(_, reason)| reason).trim_end();
+        let twice = reason.split_once(": ").filter(|(file, place)| place.starts_with(file));
+        return Err(GoError::Cover(twice.map_or(reason, |(_, place)| place).to_owned()));
+    }
+    let bytes = fs::read(&meta).map_err(GoError::file(&meta))?;
+    // The tool leaves the file empty for a package without functions.
+    let packages = if bytes.is_empty() { Vec::new() } else { go_meta::read(&bytes)?.packages };
+    let Some(meta) = packages.into_iter().next() else { return Ok(None) };
+    let covered = sources.iter().map(|source| {
+        let path = outputs.join(name(source));
+        fs::read_to_string(&path).map_err(GoError::file(path))
+    });
+    Ok(Some((meta, covered.collect::<Result<_, _>>()?)))
+}
+
+/// The package's table. Files stand in the order in which the meta-data first names them.
+fn table(
+    package: &Package,
+    meta: &MetaPackage,
+    sources: &[Source],
+    others: &BTreeMap<String, SourceId>,
+    names: &Names,
+    entries: Vec<u32>,
+    scratch: &Path,
+) -> Table {
+    let mut known: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut files = Vec::new();
+    let mut functions = Vec::with_capacity(meta.functions.len());
+    for function in &meta.functions {
+        let file = *known.entry(function.file.as_str()).or_insert_with(|| {
+            let base = function.file.rsplit('/').next().unwrap_or_default();
+            let is_base =
+                |source: &&Source| source.path.file_name().is_some_and(|name| name == base);
+            let source = sources.iter().find(is_base).map(|source| source.id);
+            let source = source.or_else(|| others.get(base).copied());
+            // The tool saw copies; a list of files goes by the paths that it is given.
+            let path = match Path::new(&function.file).strip_prefix(scratch) {
+                Ok(relative) => package.directory.join(relative).to_string_lossy().into_owned(),
+                Err(_) => function.file.clone(),
+            };
+            files.push(TableFile { path, source: source.unwrap_or(SourceId::UNKNOWN) });
+            u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
+        });
+        let units = function.units.iter();
+        functions.push(TableFunction {
+            name: function.name.clone(),
+            file,
+            literal: function.literal,
+            units: units.map(|u| TableUnit { span: u.span, statements: u.statements }).collect(),
+        });
+    }
+    Table {
+        package: package.path.clone(),
+        name: package.name.clone(),
+        module: package.module.clone(),
+        mode: names.style.mode,
+        origin: package.origin,
+        files,
+        functions,
+        entries,
+    }
+}

@@ -1,0 +1,46 @@
+//! Running a program as `go run` does.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use super::GoError;
+
+/// Starts the program and waits for its end; the result is the exit code of `go run`.
+pub(super) fn run(
+    program: &Path,
+    wrapper: &[String],
+    arguments: &[OsString],
+    directory: &Path,
+) -> Result<i32, GoError> {
+    let mut command = match wrapper.split_first() {
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command.args(arguments).current_dir(directory);
+    Ok(report(attend(&mut command).map_err(GoError::file(program))?))
+}
+
+/// Starts a command and waits for its end. Signals that reach us meanwhile are for the command.
+pub(super) fn attend(command: &mut Command) -> io::Result<ExitStatus> {
+    let signals = super::signals::Forwarder::install()?;
+    let mut child = command.spawn()?;
+    signals.wait(&mut child)
+}
+
+/// Says how the program ended, in go's words, unless it ended well.
+fn report(status: ExitStatus) -> i32 {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => return 0,
+        (Some(code), _) => eprintln!("exit status {code}"),
+        (None, Some(signal)) => eprintln!("signal: {}", super::signals::name(signal)),
+        (None, None) => eprintln!("{status}"),
+    }
+    1
+}

@@ -1,0 +1,268 @@
+//! The structure that counts belong to: packages, files, functions and units, as columns.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::Span;
+
+macro_rules! index {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            /// The index as a position in its table.
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+index!(
+    /// A row of [`Shape::packages`].
+    PackageIdx
+);
+index!(
+    /// A row of [`Shape::files`].
+    FileIdx
+);
+index!(
+    /// A row of [`Shape::functions`].
+    FunctionIdx
+);
+index!(
+    /// A unit: a position in a profile's counts.
+    UnitIdx
+);
+
+/// The name of a source file as a profile gives it: slash-separated, usually
+/// `import/path/file.go`. Never a path of this machine; compared byte by byte.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourcePath(String);
+
+impl SourcePath {
+    /// The whole path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last component.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+}
+
+impl From<&str> for SourcePath {
+    fn from(path: &str) -> Self {
+        Self(path.to_owned())
+    }
+}
+
+impl fmt::Display for SourcePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A package, or whatever groups files in the measured language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Import path; unique in a shape.
+    pub path: String,
+    /// Name in the source's package clause; empty where unknown.
+    pub name: String,
+    /// Path of the module that holds the package; empty where unknown, and for Go's std.
+    pub module: String,
+}
+
+/// A source file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Name in profiles; the same path may occur in several packages of a shape, not in one.
+    pub path: SourcePath,
+    /// Package that the file belongs to.
+    pub package: PackageIdx,
+}
+
+/// A function, method or package-level function literal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Name as Go's tools print it: `F`, `T.M`, `*T.M`, or `func.L9.C11` for a literal. Empty for
+    /// units whose function is unknown.
+    pub name: String,
+    /// File that declares it.
+    pub file: FileIdx,
+    /// Whether it is a package-level function literal.
+    pub literal: bool,
+    /// Its units, contiguous in the shape.
+    pub units: Range<u32>,
+}
+
+/// One coverable stretch of source, as columns hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unit {
+    /// Where it is.
+    pub span: Span,
+    /// How many statements it stands for; may be 0 (an empty body).
+    pub statements: u32,
+    /// Function that it belongs to.
+    pub function: FunctionIdx,
+}
+
+/// What was measured. Built by [`ShapeBuilder`], immutable afterwards.
+///
+/// Order is that of building: packages, then their files, functions and units in the order they
+/// were pushed. It is the order of counters, not sorted; views and writers sort.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shape {
+    packages: Vec<Package>,
+    files: Vec<File>,
+    functions: Vec<Function>,
+    unit_spans: Vec<Span>,
+    unit_statements: Vec<u32>,
+    unit_functions: Vec<FunctionIdx>,
+}
+
+impl Shape {
+    /// All packages, in building order.
+    pub fn packages(&self) -> &[Package] {
+        &self.packages
+    }
+
+    /// All files, in building order.
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    /// All functions, in building order.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    /// Spans of all units, in counter order.
+    pub fn unit_spans(&self) -> &[Span] {
+        &self.unit_spans
+    }
+
+    /// Statement counts of all units, in counter order.
+    pub fn unit_statements(&self) -> &[u32] {
+        &self.unit_statements
+    }
+
+    /// Functions of all units, in counter order.
+    pub fn unit_functions(&self) -> &[FunctionIdx] {
+        &self.unit_functions
+    }
+
+    /// How many units, and so counts, there are.
+    pub fn n_units(&self) -> usize {
+        self.unit_spans.len()
+    }
+
+    /// Package of an index made by this shape.
+    pub fn package(&self, package_idx: PackageIdx) -> &Package {
+        &self.packages[package_idx.index()]
+    }
+
+    /// File of an index made by this shape.
+    pub fn file(&self, file_idx: FileIdx) -> &File {
+        &self.files[file_idx.index()]
+    }
+
+    /// Function of an index made by this shape.
+    pub fn function(&self, function_idx: FunctionIdx) -> &Function {
+        &self.functions[function_idx.index()]
+    }
+
+    /// Unit of an index made by this shape.
+    pub fn unit(&self, unit_idx: UnitIdx) -> Unit {
+        Unit {
+            span: self.unit_spans[unit_idx.index()],
+            statements: self.unit_statements[unit_idx.index()],
+            function: self.unit_functions[unit_idx.index()],
+        }
+    }
+
+    /// File that a unit lies in.
+    pub fn file_of(&self, unit_idx: UnitIdx) -> FileIdx {
+        self.function(self.unit_functions[unit_idx.index()]).file
+    }
+
+    /// Units of a function, ascending.
+    pub fn units_of(&self, function_idx: FunctionIdx) -> impl Iterator<Item = UnitIdx> + use<> {
+        self.function(function_idx).units.clone().map(UnitIdx)
+    }
+
+    /// Every index of a unit, ascending.
+    pub fn unit_indexes(&self) -> impl Iterator<Item = UnitIdx> + use<> {
+        (0..u32::try_from(self.n_units()).unwrap_or(u32::MAX)).map(UnitIdx)
+    }
+}
+
+/// Builds a [`Shape`] from the top down.
+///
+/// A unit goes to the function given, which must be the one built last, so that the units of a
+/// function are contiguous; packages and files may be returned to at any time.
+#[derive(Debug, Default)]
+pub struct ShapeBuilder {
+    shape: Shape,
+}
+
+impl ShapeBuilder {
+    /// Adds a package.
+    pub fn package(&mut self, path: &str, name: &str, module: &str) -> PackageIdx {
+        let package_idx = PackageIdx(next(&self.shape.packages));
+        self.shape.packages.push(Package {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            module: module.to_owned(),
+        });
+        package_idx
+    }
+
+    /// Adds a file to a package.
+    pub fn file(&mut self, package: PackageIdx, path: &str) -> FileIdx {
+        let file_idx = FileIdx(next(&self.shape.files));
+        self.shape.files.push(File { path: path.into(), package });
+        file_idx
+    }
+
+    /// Adds a function to a file; the units that follow are its own.
+    pub fn function(&mut self, file: FileIdx, name: &str, literal: bool) -> FunctionIdx {
+        let function_idx = FunctionIdx(next(&self.shape.functions));
+        let first = next(&self.shape.unit_spans);
+        self.shape.functions.push(Function {
+            name: name.to_owned(),
+            file,
+            literal,
+            units: first..first,
+        });
+        function_idx
+    }
+
+    /// Adds a unit to the function built last; the index given says which that is, and a unit for
+    /// an earlier function is added to the last one all the same.
+    pub fn unit(&mut self, function: FunctionIdx, span: Span, statements: u32) -> UnitIdx {
+        let unit_idx = UnitIdx(next(&self.shape.unit_spans));
+        debug_assert_eq!(function.index() + 1, self.shape.functions.len());
+        let last = FunctionIdx(next(&self.shape.functions).saturating_sub(1));
+        self.shape.unit_spans.push(span);
+        self.shape.unit_statements.push(statements);
+        self.shape.unit_functions.push(last);
+        if let Some(function) = self.shape.functions.last_mut() {
+            function.units.end = unit_idx.0 + 1;
+        }
+        unit_idx
+    }
+
+    /// The finished shape.
+    pub fn build(self) -> Shape {
+        self.shape
+    }
+}
+
+fn next<T>(table: &[T]) -> u32 {
+    u32::try_from(table.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,5 @@
+//! Go text profiles.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::text(bytes));

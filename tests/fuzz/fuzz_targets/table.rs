@@ -1,0 +1,5 @@
+//! Unit tables.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::table(bytes));

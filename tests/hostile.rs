@@ -1,0 +1,98 @@
+//! Readers under bytes from anybody: whatever comes in, they refuse it or read it, and what was
+//! read holds to its own rules. The fuzz targets and the smoke run of the tests call these.
+
+use formats::{go_meta, go_text};
+use instrument::collector::{Collector, Config};
+use wire::frame::Frame;
+use wire::{AgentToRelay, RelayToAgent, RelayToViewer, Table};
+
+use crate::{Scratch, forge};
+
+/// Frames of every direction: those that can be read can be written and read again.
+pub fn frames(bytes: &[u8]) {
+    fn direction<F: Frame + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+        for frame in F::decode(bytes).unwrap_or_default() {
+            let mut message = Vec::new();
+            frame.encode(&mut message);
+            assert_eq!(F::decode(&message), Ok(vec![frame]));
+        }
+    }
+    direction::<AgentToRelay>(bytes);
+    direction::<RelayToAgent>(bytes);
+    direction::<RelayToViewer>(bytes);
+}
+
+/// A unit table, as it is and with the magic that a fuzzer would take long to find: one that can
+/// be read can be written and read again, and has a shape.
+pub fn table(bytes: &[u8]) {
+    table_as_is(bytes);
+    table_as_is(&[b"CGT\x01", bytes].concat());
+}
+
+fn table_as_is(bytes: &[u8]) {
+    let Ok(table) = Table::decode(bytes) else { return };
+    let again = Table::decode(&table.encode());
+    assert_eq!(again.as_ref(), Ok(&table));
+    assert_eq!(table.shape().n_units(), table.n_units());
+}
+
+/// Go's meta-data.
+pub fn meta(bytes: &[u8]) {
+    let _ = go_meta::read(bytes);
+}
+
+/// A Go text profile: one that can be read can be written and read again.
+pub fn text(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(profile) = go_text::read(text) else { return };
+    let written = go_text::write(&profile);
+    let again = go_text::read(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
+    assert_eq!(go_text::write(&again), written);
+}
+
+/// The file that a target shares with the collector, valid at first and then changed while it is
+/// read. The bytes are a list of edits: offset (2 bytes), length (1 byte, 0 for another poll, 255
+/// to cut the file there), and so many bytes. Frames that the collector sends can be read.
+pub fn shared_file(bytes: &[u8]) {
+    let folder = Scratch::new("hostile");
+    let mut target = forge::Target::new(folder.path(), std::process::id(), &["shop", "-v"]);
+    target.register(&forge::table("example.com/a", "a", 3, 3));
+    target.register(&forge::table("example.com/b", "main", 2, 2));
+    target.count(0, 1, 7);
+    let mut collector = Collector::new(Config {
+        directory: folder.path().to_owned(),
+        poll: std::time::Duration::ZERO,
+        list: std::time::Duration::ZERO,
+        life: std::time::Duration::ZERO,
+        grace: std::time::Duration::ZERO,
+        hold: std::time::Duration::ZERO,
+        sources: Vec::new(),
+        host: "host".to_owned(),
+    });
+    let mut rest = bytes;
+    while let Some((&[low, high, length], after)) = rest.split_first_chunk::<3>() {
+        let offset = u64::from(u16::from_le_bytes([low, high]));
+        rest = after;
+        match length {
+            0 => poll(&mut collector),
+            255 => target.set_length(offset),
+            _ => {
+                let (edit, after) = rest.split_at(rest.len().min(usize::from(length)));
+                target.put(offset, edit);
+                rest = after;
+            }
+        }
+    }
+    poll(&mut collector);
+    poll(&mut collector);
+}
+
+fn poll(collector: &mut Collector) {
+    let mut sent = Vec::new();
+    collector.poll(forge::now_ms(), &mut sent);
+    for frame in sent {
+        let mut message = Vec::new();
+        frame.encode(&mut message);
+        assert_eq!(AgentToRelay::decode(&message), Ok(vec![frame]));
+    }
+}

@@ -1,0 +1,101 @@
+//! A smoke run of what `tests/fuzz` does at length: valid inputs, a little damaged.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tests::{forge, hostile, repository};
+use wire::AgentToRelay;
+use wire::frame::{Counts, Frame as _, PackageCounts};
+
+fn fixture(path: &str) -> Vec<u8> {
+    let path = repository().join("tests/fixtures").join(path);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn message() -> Vec<u8> {
+    let mut message = Vec::new();
+    AgentToRelay::Table(forge::table("example.com/a", "a", 2, 3).encode()).encode(&mut message);
+    let units = PackageCounts { units: vec![0, 2], counts: vec![1, 9], ..PackageCounts::default() };
+    let counts = Counts { handle: 1, at_ms: 5, packages: vec![units] };
+    AgentToRelay::Counts(counts).encode(&mut message);
+    message
+}
+
+/// `bytes` with a few of them changed, removed or added.
+fn damaged(bytes: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<(prop::sample::Index, u8, u8)>(), 1..8).prop_map(move |edits| {
+        let mut bytes = bytes.clone();
+        for (place, kind, value) in edits {
+            if bytes.is_empty() {
+                break;
+            }
+            let place = place.index(bytes.len());
+            match kind % 6 {
+                0 => bytes.truncate(place),
+                1 => bytes.insert(place, value),
+                2 => drop(bytes.remove(place)),
+                3 => bytes[place] ^= 1 << (value % 8),
+                4 => bytes[place] = 0xff,
+                _ => bytes[place] = value,
+            }
+        }
+        bytes
+    })
+}
+
+/// Edits of [`hostile::shared_file`]: mostly of the header and the regions' heads, where a few
+/// bytes say the most.
+fn edits() -> impl Strategy<Value = Vec<u8>> {
+    let places = vec![0u16, 8, 12, 16, 40, 48, 56, 60, 72, 80, 88, 128, 4096, 4104, 4112, 4160];
+    let offset = prop_oneof![
+        3 => prop::sample::select(places).prop_flat_map(|place| place..place + 8),
+        1 => 0u16..20_480,
+    ];
+    let edit = (offset, prop_oneof![2 => 0u8..1, 4 => 1u8..9, 1 => 255u8..=255]).prop_flat_map(
+        |(offset, length)| {
+            let n_bytes = if length == 255 { 0 } else { usize::from(length) };
+            let byte = prop_oneof![any::<u8>(), Just(0), Just(1), Just(0xff)];
+            vec(byte, n_bytes).prop_map(move |bytes| {
+                let mut edit = offset.to_le_bytes().to_vec();
+                edit.push(length);
+                edit.extend(bytes);
+                edit
+            })
+        },
+    );
+    vec(edit, 0..8).prop_map(|edits| edits.concat())
+}
+
+proptest! {
+    #[test]
+    fn damaged_messages_do_no_harm(bytes in damaged(message())) {
+        hostile::frames(&bytes);
+    }
+
+    #[test]
+    fn damaged_tables_do_no_harm(bytes in damaged(forge::table("a/b", "b", 3, 2).encode())) {
+        hostile::table(&bytes);
+    }
+
+    #[test]
+    fn damaged_meta_data_does_no_harm(bytes in damaged(fixture("go_meta/exits.covmeta"))) {
+        hostile::meta(&bytes);
+    }
+
+    #[test]
+    fn damaged_text_profiles_do_no_harm(bytes in damaged(fixture("go_text/exits.txt"))) {
+        hostile::text(&bytes);
+    }
+
+    #[test]
+    fn damaged_shared_files_do_no_harm(bytes in edits()) {
+        hostile::shared_file(&bytes);
+    }
+}
+
+#[test]
+fn samples_are_whole() {
+    assert!(formats::go_meta::read(&fixture("go_meta/exits.covmeta")).is_ok());
+    let text = String::from_utf8(fixture("go_text/exits.txt")).unwrap();
+    assert!(formats::go_text::read(&text).unwrap().totals().statements.covered > 0);
+    assert_eq!(AgentToRelay::decode(&message()).unwrap().len(), 2);
+}

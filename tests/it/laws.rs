@@ -1,0 +1,128 @@
+//! Laws that profile algebra keeps, whatever the profiles.
+
+use std::fmt::Write as _;
+
+use algebra::{intersect, merge, since, subtract};
+use coverage::{Mode, Profile, dump};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Profiles over a small world, so that two of them often have units in common: up to 2 packages
+/// of 2 files of 2 functions of 4 units, each of which may be missing.
+fn profile(mode: Mode) -> impl Strategy<Value = Profile> {
+    counted(
+        mode,
+        match mode {
+            Mode::Set => (0u64..2).boxed(),
+            Mode::Count | Mode::Atomic => {
+                prop_oneof![4 => 0u64..3, 2 => 1u64..1000, 1 => Just(u64::MAX)].boxed()
+            }
+        },
+    )
+}
+
+fn counted(mode: Mode, count: BoxedStrategy<u64>) -> impl Strategy<Value = Profile> {
+    vec((any::<bool>(), count), 32).prop_map(move |units| {
+        let mut text = format!("mode {}\n", mode.as_str());
+        for (i, (present, count)) in units.into_iter().enumerate() {
+            let (package, file, function, unit) = (i / 16, i / 8 % 2, i / 4 % 2, i % 4);
+            if i % 16 == 0 {
+                let _ = writeln!(text, "package p{package} p{package} m");
+            }
+            if i % 8 == 0 {
+                let _ = writeln!(text, "file p{package}/{file}.go");
+            }
+            if i % 4 == 0 {
+                let kind = ["function", "literal"][function];
+                let _ = writeln!(text, "{kind} F{function}");
+            }
+            if present {
+                let line = 10 * function + unit + 1;
+                let _ = writeln!(text, "{line}.1,{line}.9 {unit} {count}");
+            }
+        }
+        dump::parse(&text).expect("the text is a dump")
+    })
+}
+
+fn two() -> impl Strategy<Value = (Profile, Profile)> {
+    any_mode().prop_flat_map(|mode| (profile(mode), profile(mode)))
+}
+
+fn three() -> impl Strategy<Value = (Profile, Profile, Profile)> {
+    any_mode().prop_flat_map(|mode| (profile(mode), profile(mode), profile(mode)))
+}
+
+fn any_mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![Just(Mode::Set), Just(Mode::Count), Just(Mode::Atomic)]
+}
+
+fn nothing_hit(profile: &Profile) -> bool {
+    profile.counts().iter().all(|&count| count == 0)
+}
+
+proptest! {
+    #[test]
+    fn dumps_read_back(a in any_mode().prop_flat_map(profile)) {
+        let text = dump::write(&a);
+        prop_assert_eq!(dump::write(&dump::parse(&text).unwrap()), text);
+    }
+
+    #[test]
+    fn merging_one_changes_nothing(a in any_mode().prop_flat_map(profile)) {
+        prop_assert_eq!(dump::write(&merge(&[&a])), dump::write(&a));
+    }
+
+    #[test]
+    fn merge_commutes((a, b) in two()) {
+        prop_assert_eq!(dump::write(&merge(&[&a, &b])), dump::write(&merge(&[&b, &a])));
+    }
+
+    // Of one mode: a set merged into counts counts 1 for each profile, or 1 for them all.
+    #[test]
+    fn merge_associates((a, b, c) in three()) {
+        let left = merge(&[&merge(&[&a, &b]), &c]);
+        let right = merge(&[&a, &merge(&[&b, &c])]);
+        let at_once = merge(&[&a, &b, &c]);
+        prop_assert_eq!(dump::write(&left), dump::write(&right));
+        prop_assert_eq!(dump::write(&left), dump::write(&at_once));
+    }
+
+    #[test]
+    fn merge_hits_what_any_hits((a, b) in two()) {
+        let both = merge(&[&a, &b]);
+        prop_assert!(nothing_hit(&subtract(&a, &both)));
+        prop_assert!(nothing_hit(&subtract(&b, &both)));
+        prop_assert!(nothing_hit(&subtract(&subtract(&both, &a), &b)));
+    }
+
+    #[test]
+    fn a_without_itself_hits_nothing(a in any_mode().prop_flat_map(profile)) {
+        prop_assert!(nothing_hit(&subtract(&a, &a)));
+        prop_assert!(nothing_hit(&since(&a, &a)));
+        prop_assert_eq!(dump::write(&intersect(&a, &a)), dump::write(&a));
+    }
+
+    #[test]
+    fn difference_and_intersection_make_the_whole((a, b) in two()) {
+        let whole = merge(&[&subtract(&a, &b), &intersect(&a, &b)]);
+        prop_assert_eq!(dump::write(&whole), dump::write(&a));
+    }
+
+    #[test]
+    fn difference_and_intersection_share_nothing((a, b) in two()) {
+        prop_assert!(nothing_hit(&intersect(&subtract(&a, &b), &intersect(&a, &b))));
+        prop_assert!(nothing_hit(&intersect(&subtract(&a, &b), &b)));
+    }
+
+    #[test]
+    fn since_undoes_merge(
+        // Far from the end: a sum that has reached it doesn't tell what was added.
+        a in counted(Mode::Count, (0u64..1000).boxed()),
+        b in counted(Mode::Count, (0u64..1000).boxed()),
+    ) {
+        let later = merge(&[&a, &b]);
+        let nothing = since(&later, &later);
+        prop_assert_eq!(dump::write(&since(&later, &a)), dump::write(&merge(&[&nothing, &b])));
+    }
+}

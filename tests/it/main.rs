@@ -1,0 +1,11 @@
+//! Integration tests, by boundary.
+
+mod build;
+mod collector;
+mod damage;
+mod laws;
+mod page;
+mod relay;
+mod survival;
+mod tidy;
+mod wire;

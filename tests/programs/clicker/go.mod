@@ -1,0 +1,3 @@
+module example.com/clicker
+
+go 1.23
