@@ -14,88 +14,86 @@
 //! unit    := start line uleb · start column uleb · end line uleb · end column uleb · statements uleb
 //! ```
 //!
+//! What is read borrows its names and lies in columns: one table of packages, one of functions,
+//! one of units, in the order of the file. So counters of a whole file are one array, too.
+//!
 //! Go's decoders trust lengths; this one doesn't: offsets and counts are checked against the bytes
-//! that are there before anything is allocated. Counter files are not read here.
+//! that are there before anything is allocated.
 
-use coverage::{Mode, Span};
-use thiserror::Error;
+use std::ops::Range;
 
-const MAGIC: [u8; 4] = *b"\0cvm";
-const HEADER_BYTES: usize = 56;
-const PACKAGE_HEADER_BYTES: usize = 44;
+use coverage::{Mode, ShapeBuilder, Span};
+
+use crate::bytes::{Cursor, malformed};
+use crate::error::{Place, ReadError};
+
+/// First bytes of a meta-data file.
+pub const MAGIC: [u8; 4] = *b"\0cvm";
+/// Bytes before the table of packages.
+pub const HEADER_BYTES: usize = 56;
+/// Bytes of a package before its functions' offsets.
+pub const PACKAGE_HEADER_BYTES: usize = 44;
 /// Fewest bytes that a unit takes: five numbers.
 const UNIT_BYTES: usize = 5;
 
-/// Meta-data that breaks its layout. Offsets count from the first byte of the file.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum GoMetaError {
-    /// The bytes end before the value does.
-    #[error("byte {offset}: {what} is cut short")]
-    Truncated {
-        /// Where the value starts.
-        offset: usize,
-        /// What was being read.
-        what: &'static str,
-    },
-    /// The value breaks the layout.
-    #[error("byte {offset}: {what}")]
-    Malformed {
-        /// Where the value starts.
-        offset: usize,
-        /// What is wrong with it.
-        what: &'static str,
-    },
-    /// A legal file of a kind that this reader does not know.
-    #[error("byte {offset}: {what}")]
-    Unsupported {
-        /// Where the value starts.
-        offset: usize,
-        /// What is not supported.
-        what: &'static str,
-    },
+/// How finely functions are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Granularity {
+    /// A unit for each basic block of the source.
+    Block,
+    /// One unit for each function.
+    Function,
 }
 
-/// A meta-data file.
+/// A meta-data file, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetaFile {
+pub struct Meta<'a> {
     /// How counters count.
     pub mode: Mode,
-    /// Whether there is one unit for each function only.
-    pub per_function: bool,
+    /// How finely functions are counted.
+    pub granularity: Granularity,
     /// Hash that counter files name, as hex digits in `covmeta.<hash>`.
     pub hash: [u8; 16],
-    /// Packages; counter files name them by their position.
-    pub packages: Vec<MetaPackage>,
+    /// Packages in the order of the file; counter files name them by their position.
+    pub packages: Vec<MetaPackage<'a>>,
+    /// Functions of all packages, contiguous for each.
+    pub functions: Vec<MetaFunction<'a>>,
+    /// Units of all functions, contiguous for each, in counter order.
+    pub units: Vec<MetaUnit>,
 }
 
 /// A package of a meta-data file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetaPackage {
+pub struct MetaPackage<'a> {
     /// Import path; `command-line-arguments` for a list of files.
-    pub path: String,
+    pub path: &'a str,
     /// Name in the package clause.
-    pub name: String,
+    pub name: &'a str,
     /// Module path; empty for std.
-    pub module: String,
-    /// Functions; counters name them by their position.
-    pub functions: Vec<MetaFunction>,
+    pub module: &'a str,
+    /// Hash over names, positions and statement counts, as the compiler wrote it.
+    pub hash: [u8; 16],
+    /// Its functions in [`Meta::functions`]; counter files name them by their position in it.
+    pub functions: Range<u32>,
+    /// Its bytes, which stand on their own: another meta-data file may hold them unchanged.
+    pub blob: &'a [u8],
 }
 
 /// A function of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetaFunction {
+pub struct MetaFunction<'a> {
     /// `F`, `T.M`, `*T.M`, or `func.L9.C11` for a literal.
-    pub name: String,
+    pub name: &'a str,
     /// `import/path/file.go`, or an absolute path in a list of files.
-    pub file: String,
+    pub file: &'a str,
     /// Whether it is a function literal at package level.
     pub literal: bool,
-    /// Its units, in counter order.
-    pub units: Vec<MetaUnit>,
+    /// Its units in [`Meta::units`], and its counts wherever those of the file are one array.
+    pub units: Range<u32>,
 }
 
 /// A unit of a function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MetaUnit {
     /// Where it is.
     pub span: Span,
@@ -103,21 +101,71 @@ pub struct MetaUnit {
     pub statements: u32,
 }
 
+impl<'a> Meta<'a> {
+    /// The functions of a package.
+    pub fn functions_of(&self, package: &MetaPackage<'a>) -> &[MetaFunction<'a>] {
+        let Range { start, end } = package.functions;
+        self.functions.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// The units of a function.
+    pub fn units_of(&self, function: &MetaFunction<'a>) -> &[MetaUnit] {
+        let Range { start, end } = function.units;
+        self.units.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// The position in [`Meta::functions`] of a function that a counter file names by package and
+    /// function, or `None` if there is none such.
+    pub fn function_at(&self, package: u32, function: u32) -> Option<usize> {
+        let functions = &self.packages.get(package as usize)?.functions;
+        let at = functions.start.checked_add(function)?;
+        (at < functions.end).then_some(at as usize)
+    }
+
+    /// Adds the packages, files, functions and units to a shape, in the order of the file.
+    pub fn add_to(&self, builder: &mut ShapeBuilder) {
+        for package in &self.packages {
+            let package_idx = builder.package(package.path, package.name, package.module);
+            // Functions come file by file, so the last few files are the ones to look among.
+            let mut files: Vec<(&str, coverage::FileIdx)> = Vec::new();
+            for function in self.functions_of(package) {
+                let known = files.iter().rev().find(|(path, _)| *path == function.file);
+                let file_idx = match known {
+                    Some(&(_, file_idx)) => file_idx,
+                    None => {
+                        let file_idx = builder.file(package_idx, function.file);
+                        files.push((function.file, file_idx));
+                        file_idx
+                    }
+                };
+                let function_idx = builder.function(file_idx, function.name, function.literal);
+                for unit in self.units_of(function) {
+                    builder.unit(function_idx, unit.span, unit.statements);
+                }
+            }
+        }
+    }
+}
+
+/// Whether these are the first bytes of a meta-data file.
+pub fn sniff(head: &[u8]) -> bool {
+    head.starts_with(&MAGIC)
+}
+
 /// The meta-data in these bytes.
 ///
 /// # Errors
 /// Where and why the bytes are no meta-data file of version 1.
-pub fn read(bytes: &[u8]) -> Result<MetaFile, GoMetaError> {
-    let mut cursor = Cursor { bytes, offset: 0 };
+pub fn read(bytes: &[u8]) -> Result<Meta<'_>, ReadError> {
+    let mut cursor = Cursor::new(bytes);
     if cursor.array("magic")? != MAGIC {
-        return Err(GoMetaError::Malformed { offset: 0, what: "not a Go meta-data file" });
+        return Err(malformed(0, "not a Go meta-data file"));
     }
     if cursor.u32("version")? > 1 {
-        return Err(GoMetaError::Unsupported { offset: 4, what: "unknown meta-data version" });
+        return Err(ReadError::unsupported(Place::Byte(4), "unknown meta-data version"));
     }
     if cursor.u64("length")? != bytes.len() as u64 {
-        let what = "stated length is not that of the file";
-        return Err(GoMetaError::Malformed { offset: 8, what });
+        return Err(malformed(8, "stated length is not that of the file"));
     }
     let n_packages = cursor.u64("package count")?;
     let hash = cursor.array("hash")?;
@@ -126,105 +174,107 @@ pub fn read(bytes: &[u8]) -> Result<MetaFile, GoMetaError> {
         1 => Mode::Set,
         2 => Mode::Count,
         3 => Mode::Atomic,
-        _ => return Err(GoMetaError::Unsupported { offset: 48, what: "unknown counter mode" }),
+        _ => return Err(ReadError::unsupported(Place::Byte(48), "unknown counter mode")),
     };
-    let per_function = match cursor.byte("granularity")? {
-        1 => false,
-        2 => true,
-        _ => return Err(GoMetaError::Unsupported { offset: 49, what: "unknown granularity" }),
+    let granularity = match cursor.byte("granularity")? {
+        1 => Granularity::Block,
+        2 => Granularity::Function,
+        _ => return Err(ReadError::unsupported(Place::Byte(49), "unknown granularity")),
     };
-    cursor.take(HEADER_BYTES - cursor.offset, "header")?;
+    cursor.take(HEADER_BYTES - cursor.offset(), "header")?;
     let n_packages = usize::try_from(n_packages)
         .ok()
         .filter(|n| n.saturating_mul(16 + PACKAGE_HEADER_BYTES) <= bytes.len())
-        .ok_or(GoMetaError::Malformed { offset: 16, what: "more packages than bytes" })?;
+        .ok_or(malformed(16, "more packages than bytes"))?;
     let mut offsets = Vec::with_capacity(n_packages);
     for _ in 0..n_packages {
-        offsets.push((cursor.offset, cursor.u64("package offset")?));
+        offsets.push((cursor.offset(), cursor.u64("package offset")?));
     }
-    let mut packages = Vec::with_capacity(n_packages);
-    let mut end = cursor.offset;
+    let packages = Vec::with_capacity(n_packages);
+    // A unit takes five bytes or more; most take six or seven.
+    let units = Vec::with_capacity(bytes.len() / 8);
+    let mut meta = Meta { mode, granularity, hash, packages, functions: Vec::new(), units };
+    let mut end = cursor.offset();
     for (at, offset) in offsets {
         let length = cursor.u64("package length")?;
         let place = |value| usize::try_from(value).unwrap_or(usize::MAX);
         let (start, length) = (place(offset), place(length));
         let blob = bytes.get(start..).and_then(|rest| rest.get(..length));
-        let blob = blob
-            .ok_or(GoMetaError::Malformed { offset: at, what: "package lies outside the file" })?;
+        let blob = blob.ok_or(malformed(at, "package lies outside the file"))?;
         if start < end {
-            let what = "package starts before its predecessor ends";
-            return Err(GoMetaError::Malformed { offset: at, what });
+            return Err(malformed(at, "package starts before its predecessor ends"));
         }
         end = start + length;
-        packages.push(read_package(blob, start)?);
+        read_package(&mut meta, blob).map_err(|error| error.shifted(start))?;
     }
-    Ok(MetaFile { mode, per_function, hash, packages })
+    Ok(meta)
 }
 
-/// Reads one package's blob; `base` is its offset in the file, for errors.
-fn read_package(blob: &[u8], base: usize) -> Result<MetaPackage, GoMetaError> {
-    let mut cursor = Cursor { bytes: blob, offset: 0 };
-    let mut header = || -> Result<_, GoMetaError> {
-        cursor.take(4, "package length")?;
-        let names = [cursor.u32("name")?, cursor.u32("path")?, cursor.u32("module path")?];
-        cursor.take(16 + 4 + 4, "package hash")?;
-        let n_functions = cursor.u32("function count")? as usize;
-        if n_functions.saturating_mul(4) > blob.len() {
-            return Err(cursor.malformed("more functions than bytes"));
+/// Reads one package's blob; places in errors count from its first byte.
+fn read_package<'a>(meta: &mut Meta<'a>, blob: &'a [u8]) -> Result<(), ReadError> {
+    let mut cursor = Cursor::new(blob);
+    cursor.take(4, "package length")?;
+    let names = [cursor.u32("name")?, cursor.u32("path")?, cursor.u32("module path")?];
+    let hash = cursor.array("package hash")?;
+    cursor.take(4 + 4, "package header")?;
+    let n_functions = cursor.u32("function count")? as usize;
+    if n_functions.saturating_mul(4) > blob.len() {
+        return Err(cursor.malformed("more functions than bytes"));
+    }
+    let offsets = cursor.take(n_functions * 4, "function offsets")?;
+    let strings = read_strings(&mut cursor)?;
+    let first = next(&meta.functions)?;
+    meta.functions.reserve(n_functions);
+    for offset in offsets.as_chunks::<4>().0 {
+        let offset = u32::from_le_bytes(*offset) as usize;
+        // Functions that overlapped could claim far more units than the file has bytes.
+        if offset < cursor.offset() {
+            return Err(malformed(offset, "function starts before its predecessor ends"));
         }
-        let mut offsets = Vec::with_capacity(n_functions);
-        for _ in 0..n_functions {
-            offsets.push(cursor.u32("function offset")? as usize);
-        }
-        let strings = read_strings(&mut cursor)?;
-        let mut functions = Vec::with_capacity(n_functions);
-        for offset in offsets {
-            // Functions that overlapped could claim far more units than the file has bytes.
-            if offset < cursor.offset {
-                let what = "function starts before its predecessor ends";
-                return Err(GoMetaError::Malformed { offset, what });
-            }
-            cursor.offset = offset;
-            functions.push(read_function(&mut cursor, &strings)?);
-        }
-        let [name, path, module] = names.map(|index| strings.get(index as usize));
-        let (Some(name), Some(path), Some(module)) = (name, path, module) else {
-            return Err(GoMetaError::Malformed { offset: 4, what: "name is not in the strings" });
-        };
-        Ok(MetaPackage {
-            path: (*path).to_owned(),
-            name: (*name).to_owned(),
-            module: (*module).to_owned(),
-            functions,
-        })
+        cursor.seek(offset);
+        read_function(meta, &mut cursor, &strings)?;
+    }
+    let functions = first..next(&meta.functions)?;
+    let [name, path, module] = names.map(|index| strings.get(index as usize).copied());
+    let (Some(name), Some(path), Some(module)) = (name, path, module) else {
+        return Err(malformed(4, "name is not in the strings"));
     };
-    header().map_err(|error| error.shifted(base))
+    meta.packages.push(MetaPackage { path, name, module, hash, functions, blob });
+    Ok(())
 }
 
-fn read_strings<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>, GoMetaError> {
+/// The index of the next row.
+fn next<T>(table: &[T]) -> Result<u32, ReadError> {
+    let too_many = || ReadError::limit(Place::Whole, "more than 4 billion rows");
+    u32::try_from(table.len()).map_err(|_| too_many())
+}
+
+pub(crate) fn read_strings<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>, ReadError> {
     let n_strings = cursor.length("string count", 1)?;
     let mut strings = Vec::with_capacity(n_strings);
     for _ in 0..n_strings {
         let length = cursor.length("string", 1)?;
-        let offset = cursor.offset;
+        let offset = cursor.offset();
         let text = std::str::from_utf8(cursor.take(length, "string")?)
-            .map_err(|_| GoMetaError::Malformed { offset, what: "string is not UTF-8" })?;
+            .map_err(|_| malformed(offset, "string is not UTF-8"))?;
         strings.push(text);
     }
     Ok(strings)
 }
 
-fn read_function(cursor: &mut Cursor<'_>, strings: &[&str]) -> Result<MetaFunction, GoMetaError> {
+fn read_function<'a>(
+    meta: &mut Meta<'a>,
+    cursor: &mut Cursor<'a>,
+    strings: &[&'a str],
+) -> Result<(), ReadError> {
     let n_units = cursor.length("unit count", UNIT_BYTES)?;
-    let mut word = |what| -> Result<String, GoMetaError> {
-        let offset = cursor.offset;
+    let mut word = |what| {
+        let offset = cursor.offset();
         let index = cursor.uleb(what)?;
-        let text = strings.get(index as usize);
-        let what = "name is not in the strings";
-        Ok((*text.ok_or(GoMetaError::Malformed { offset, what })?).to_owned())
+        strings.get(index as usize).copied().ok_or(malformed(offset, "name is not in the strings"))
     };
     let (name, file) = (word("function name")?, word("file name")?);
-    let mut units = Vec::with_capacity(n_units);
+    let first = next(&meta.units)?;
     for _ in 0..n_units {
         let span = Span::new(
             cursor.uleb("start line")?,
@@ -232,83 +282,12 @@ fn read_function(cursor: &mut Cursor<'_>, strings: &[&str]) -> Result<MetaFuncti
             cursor.uleb("end line")?,
             cursor.uleb("end column")?,
         );
-        units.push(MetaUnit { span, statements: cursor.uleb("statements")? });
+        meta.units.push(MetaUnit { span, statements: cursor.uleb("statements")? });
     }
     let literal = cursor.uleb("literal flag")? != 0;
-    Ok(MetaFunction { name, file, literal, units })
-}
-
-impl GoMetaError {
-    /// The error of a blob that starts `base` bytes into the file.
-    fn shifted(mut self, base: usize) -> Self {
-        let (Self::Truncated { offset, .. }
-        | Self::Malformed { offset, .. }
-        | Self::Unsupported { offset, .. }) = &mut self;
-        *offset = offset.saturating_add(base);
-        self
-    }
-}
-
-/// Takes values off the front of a slice and knows where it is.
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    offset: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn malformed(&self, what: &'static str) -> GoMetaError {
-        GoMetaError::Malformed { offset: self.offset, what }
-    }
-
-    fn take(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], GoMetaError> {
-        let taken = self.bytes.get(self.offset..).and_then(|rest| rest.get(..length));
-        let taken = taken.ok_or(GoMetaError::Truncated { offset: self.offset, what })?;
-        self.offset += length;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], GoMetaError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N, what)?);
-        Ok(array)
-    }
-
-    fn byte(&mut self, what: &'static str) -> Result<u8, GoMetaError> {
-        self.array::<1>(what).map(|[byte]| byte)
-    }
-
-    fn u32(&mut self, what: &'static str) -> Result<u32, GoMetaError> {
-        self.array(what).map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self, what: &'static str) -> Result<u64, GoMetaError> {
-        self.array(what).map(u64::from_le_bytes)
-    }
-
-    /// An unsigned LEB128 that fits 32 bits.
-    fn uleb(&mut self, what: &'static str) -> Result<u32, GoMetaError> {
-        let offset = self.offset;
-        let mut value = 0u64;
-        for shift in [0, 7, 14, 21, 28] {
-            let byte = self.byte(what)?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                let what = "number exceeds 32 bits";
-                return u32::try_from(value).map_err(|_| GoMetaError::Malformed { offset, what });
-            }
-        }
-        Err(GoMetaError::Malformed { offset, what: "number exceeds 32 bits" })
-    }
-
-    /// The length of a list whose elements take `element_bytes` or more.
-    fn length(&mut self, what: &'static str, element_bytes: usize) -> Result<usize, GoMetaError> {
-        let offset = self.offset;
-        let length = self.uleb(what)? as usize;
-        if length.saturating_mul(element_bytes) > self.bytes.len().saturating_sub(self.offset) {
-            return Err(GoMetaError::Truncated { offset, what });
-        }
-        Ok(length)
-    }
+    let units = first..next(&meta.units)?;
+    meta.functions.push(MetaFunction { name, file, literal, units });
+    Ok(())
 }
 
 #[cfg(test)]
@@ -332,16 +311,17 @@ mod tests {
 
     #[test]
     fn a_package_reads_as_cover_wrote_it() {
-        let meta = read(&one_function()).unwrap();
-        assert_eq!((meta.mode, meta.per_function), (Mode::Count, false));
+        let bytes = one_function();
+        let meta = read(&bytes).unwrap();
+        assert_eq!((meta.mode, meta.granularity), (Mode::Count, Granularity::Block));
         let package = &meta.packages[0];
-        assert_eq!((package.path.as_str(), package.name.as_str()), ("ex.com/t", "main"));
-        assert_eq!(package.module, "ex.com/t");
-        let function = &package.functions[0];
-        assert_eq!((function.name.as_str(), function.file.as_str()), ("main", "ex.com/t/m.go"));
+        assert_eq!((package.path, package.name, package.module), ("ex.com/t", "main", "ex.com/t"));
+        let function = &meta.functions_of(package)[0];
+        assert_eq!((function.name, function.file), ("main", "ex.com/t/m.go"));
         assert!(!function.literal);
         let unit = MetaUnit { span: Span::new(2, 13, 2, 27), statements: 1 };
-        assert_eq!(function.units, [unit]);
+        assert_eq!(meta.units_of(function), [unit]);
+        assert_eq!((meta.function_at(0, 0), meta.function_at(0, 1)), (Some(0), None));
     }
 
     #[test]

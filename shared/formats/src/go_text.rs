@@ -13,17 +13,25 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use coverage::{FileIdx, Mode, Profile, ShapeBuilder, Span};
-use thiserror::Error;
 
-/// A text profile that breaks its form.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("line {line}: {reason}")]
-pub struct GoTextError {
-    /// 1-based line of the profile.
-    pub line: usize,
-    /// What is wrong there.
-    pub reason: &'static str,
-}
+use crate::{Format, Place, Read, ReadError};
+
+/// The format.
+pub const FORMAT: Format = Format {
+    id: "go",
+    name: "Go text profile",
+    extensions: &["out", "cov", "coverprofile", "txt"],
+    sniff: |head| head.starts_with(b"mode: "),
+    read: Read::File(|_, bytes, _| {
+        let text = str::from_utf8(bytes).map_err(|error| {
+            let line =
+                bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
+            ReadError::malformed(Place::Line(line + 1), "not UTF-8")
+        })?;
+        read(text)
+    }),
+    write: Some(|profile| vec![("coverage.out".to_owned(), write(profile).into_bytes())]),
+};
 
 /// The profile as text, in the order of `go tool covdata textfmt`: packages by path, within them
 /// units by file, start line, end line, start column, end column and statements.
@@ -54,11 +62,11 @@ pub fn write(profile: &Profile) -> String {
 ///
 /// # Errors
 /// The first line that does not fit the form, and why.
-pub fn read(text: &str) -> Result<Profile, GoTextError> {
+pub fn read(text: &str) -> Result<Profile, ReadError> {
     let mut mode = None;
     let mut files: Vec<(&str, Vec<Row>)> = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let fail = |reason| GoTextError { line: index + 1, reason };
+        let fail = |reason: &'static str| ReadError::malformed(Place::Line(index + 1), reason);
         if let Some(word) = line.strip_prefix("mode: ") {
             let found = Mode::from_word(word.trim()).ok_or(fail("unknown mode"))?;
             if mode.is_some_and(|mode| mode != found) {
@@ -75,7 +83,7 @@ pub fn read(text: &str) -> Result<Profile, GoTextError> {
             }
         }
     }
-    let mode = mode.ok_or(GoTextError { line: 1, reason: "the profile is empty" })?;
+    let mode = mode.ok_or(ReadError::malformed(Place::Line(1), "the profile is empty"))?;
     // A file may come up again further down; a stable sort joins its parts in their order.
     files.sort_by_key(|&(file, _)| (package_of(file), file));
     let mut builder = ShapeBuilder::default();

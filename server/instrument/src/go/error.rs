@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use formats::go_meta::GoMetaError;
+use formats::ReadError;
 use thiserror::Error;
 
 /// Why a build could not be instrumented. Errors in the user's own code are not among these: go
@@ -35,7 +35,7 @@ pub enum GoError {
     Cover(String),
     /// The cover tool's meta-data can't be read.
     #[error("meta-data of go tool cover: {0}")]
-    Meta(#[from] GoMetaError),
+    Meta(#[from] ReadError),
     /// A source without a package clause.
     #[error("the package clause is missing")]
     NoPackageClause,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use formats::go_meta::{self, MetaPackage};
+use formats::go_meta::{self, Meta};
 use serde::Serialize;
 use wire::table::{SourceId, Table, TableFile, TableFunction, TableUnit};
 
@@ -56,21 +56,18 @@ pub(super) fn place(
     names: &Names,
 ) -> Result<Placed, GoError> {
     let nothing = Placed { table: Vec::new(), files: vec![None; sources.len()] };
-    let Some((meta, covered)) = run_cover(cover, directory, package, sources, names)? else {
+    let Some(output) = run_cover(cover, directory, package, sources, names)? else {
         return Ok(nothing);
     };
-    let mut first_units = Vec::with_capacity(meta.functions.len());
-    let mut n_units = 0u32;
-    for function in &meta.functions {
-        first_units.push(n_units);
-        n_units += u32::try_from(function.units.len()).unwrap_or(u32::MAX);
-    }
-    if n_units == 0 {
+    // Of one package only: its functions and units are those of the file.
+    let meta = go_meta::read(&output.meta)?;
+    if meta.units.is_empty() {
         return Ok(nothing);
     }
-    let mut files = Vec::with_capacity(covered.len());
-    for text in &covered {
-        files.push(Covered::read(text, names, &meta.functions, &first_units)?);
+    let units: Vec<_> = meta.functions.iter().map(|function| function.units.clone()).collect();
+    let mut files = Vec::with_capacity(output.sources.len());
+    for text in &output.sources {
+        files.push(Covered::read(text, names, &units)?);
     }
     let mut entries: Vec<u32> = files.iter().flat_map(Covered::entries).collect();
     entries.sort_unstable();
@@ -84,6 +81,14 @@ pub(super) fn place(
     Ok(Placed { files: files.collect::<Result<_, _>>()?, table: table.encode() })
 }
 
+/// What the cover tool wrote.
+struct CoverOutput {
+    /// The package's meta-data.
+    meta: Vec<u8>,
+    /// The sources, in their order, with its counters.
+    sources: Vec<String>,
+}
+
 /// Runs the cover tool on copies of the sources: it then sees the bytes that were hashed. `None`
 /// for a package without functions.
 fn run_cover(
@@ -92,7 +97,7 @@ fn run_cover(
     package: &Package,
     sources: &[Source],
     names: &Names,
-) -> Result<Option<(MetaPackage, Vec<String>)>, GoError> {
+) -> Result<Option<CoverOutput>, GoError> {
     let inputs = directory.join("source");
     let outputs = directory.join("covered");
     for path in [&inputs, &outputs] {
@@ -144,21 +149,22 @@ fn run_cover(
         let twice = reason.split_once(": ").filter(|(file, place)| place.starts_with(file));
         return Err(GoError::Cover(twice.map_or(reason, |(_, place)| place).to_owned()));
     }
-    let bytes = fs::read(&meta).map_err(GoError::file(&meta))?;
+    let meta = fs::read(&meta).map_err(GoError::file(&meta))?;
     // The tool leaves the file empty for a package without functions.
-    let packages = if bytes.is_empty() { Vec::new() } else { go_meta::read(&bytes)?.packages };
-    let Some(meta) = packages.into_iter().next() else { return Ok(None) };
+    if meta.is_empty() {
+        return Ok(None);
+    }
     let covered = sources.iter().map(|source| {
         let path = outputs.join(name(source));
         fs::read_to_string(&path).map_err(GoError::file(path))
     });
-    Ok(Some((meta, covered.collect::<Result<_, _>>()?)))
+    Ok(Some(CoverOutput { meta, sources: covered.collect::<Result<_, _>>()? }))
 }
 
 /// The package's table. Files stand in the order in which the meta-data first names them.
 fn table(
     package: &Package,
-    meta: &MetaPackage,
+    meta: &Meta<'_>,
     sources: &[Source],
     others: &BTreeMap<String, SourceId>,
     names: &Names,
@@ -169,23 +175,23 @@ fn table(
     let mut files = Vec::new();
     let mut functions = Vec::with_capacity(meta.functions.len());
     for function in &meta.functions {
-        let file = *known.entry(function.file.as_str()).or_insert_with(|| {
+        let file = *known.entry(function.file).or_insert_with(|| {
             let base = function.file.rsplit('/').next().unwrap_or_default();
             let is_base =
                 |source: &&Source| source.path.file_name().is_some_and(|name| name == base);
             let source = sources.iter().find(is_base).map(|source| source.id);
             let source = source.or_else(|| others.get(base).copied());
             // The tool saw copies; a list of files goes by the paths that it is given.
-            let path = match Path::new(&function.file).strip_prefix(scratch) {
+            let path = match Path::new(function.file).strip_prefix(scratch) {
                 Ok(relative) => package.directory.join(relative).to_string_lossy().into_owned(),
-                Err(_) => function.file.clone(),
+                Err(_) => function.file.to_owned(),
             };
             files.push(TableFile { path, source: source.unwrap_or(SourceId::UNKNOWN) });
             u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
         });
-        let units = function.units.iter();
+        let units = meta.units_of(function).iter();
         functions.push(TableFunction {
-            name: function.name.clone(),
+            name: function.name.to_owned(),
             file,
             literal: function.literal,
             units: units.map(|u| TableUnit { span: u.span, statements: u.statements }).collect(),

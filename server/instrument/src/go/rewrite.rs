@@ -10,7 +10,8 @@
 //! The first is dropped, the second replaced. `V` does not occur in the sources, so nothing of the
 //! user's is touched.
 
-use formats::go_meta::MetaFunction;
+use std::ops::Range;
+
 use wire::table::Table;
 
 use super::GoError;
@@ -116,13 +117,12 @@ impl Names {
 }
 
 impl<'a> Covered<'a> {
-    /// Reads a file that `cover` wrote with these names. `functions` are those of the package's
-    /// meta-data, `first_units` their first units.
+    /// Reads a file that `cover` wrote with these names. `functions` are the units of
+    /// each function, from the package's meta-data.
     pub(super) fn read(
         text: &'a str,
         names: &Names,
-        functions: &[MetaFunction],
-        first_units: &[u32],
+        functions: &[Range<u32>],
     ) -> Result<Self, GoError> {
         // The first line says which file the rest is.
         let text = text.split_once('\n').map_or("", |(_, rest)| rest);
@@ -155,11 +155,11 @@ impl<'a> Covered<'a> {
             if tokens.is(at + 4, b'+') {
                 let (counted, function_idx) = function.ok_or_else(unexpected)?;
                 let unit = slot.checked_sub(3).ok_or_else(unexpected)?;
-                let n_units = functions.get::<usize>(function_idx).map_or(0, |f| f.units.len());
-                if counted != variable || unit as usize >= n_units {
+                let units = functions.get::<usize>(function_idx).ok_or_else(unexpected)?;
+                let unit = units.start.saturating_add(unit);
+                if counted != variable || unit >= units.end {
                     return Err(unexpected());
                 }
-                let unit = first_units[function_idx] + unit;
                 let entry = entries.next_if(|&entry| entry == at).is_some();
                 covered.places.push(Place::Counter { start, end, unit, entry });
             } else {
@@ -350,7 +350,6 @@ fn quoted(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use coverage::{Mode, Span};
-    use formats::go_meta::MetaUnit;
     use wire::table::{TableFile, TableFunction, TableUnit};
 
     use super::*;
@@ -361,20 +360,14 @@ mod tests {
     fn rewritten(covered: &str, n_units: &[usize], style: Style) -> String {
         let names = Names::of(["package a"].into_iter(), style, "debug");
         let span = Span::new(1, 1, 1, 2);
-        let functions: Vec<MetaFunction> = n_units
-            .iter()
-            .map(|&n| MetaFunction {
-                name: "F".into(),
-                file: "p/a.go".into(),
-                literal: false,
-                units: vec![MetaUnit { span, statements: 1 }; n],
-            })
-            .collect();
-        let mut first_units = vec![0];
+        let mut functions = Vec::new();
+        let mut end = 0;
         for &n in n_units {
-            first_units.push(first_units.last().unwrap() + u32::try_from(n).unwrap());
+            let start = end;
+            end += u32::try_from(n).unwrap();
+            functions.push(start..end);
         }
-        let file = Covered::read(covered, &names, &functions, &first_units).unwrap();
+        let file = Covered::read(covered, &names, &functions).unwrap();
         let units = |n| vec![TableUnit { span, statements: 1 }; n];
         let function = |&n: &usize| TableFunction {
             name: "F".into(),
@@ -432,15 +425,7 @@ mod tests {
         for strange in ["cg_V_7[9]++;", "cg_V_8[3]++;", "cg_V_7[2]++;", "cg_V_7[x] = 1 ; "] {
             let text = LOOP.replace("cg_V_7[4]++;", strange);
             let names = Names::of([""].into_iter(), STYLE, "debug");
-            let unit = MetaUnit { span: Span::new(1, 1, 1, 2), statements: 1 };
-            let function = MetaFunction {
-                name: "F".into(),
-                file: "p/a.go".into(),
-                literal: false,
-                units: vec![unit; 2],
-            };
-            let functions = [function.clone(), function];
-            assert!(Covered::read(&text, &names, &functions, &[0, 2]).is_err(), "{strange}");
+            assert!(Covered::read(&text, &names, &[0..2, 2..4]).is_err(), "{strange}");
         }
     }
 

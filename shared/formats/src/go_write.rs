@@ -1,0 +1,198 @@
+//! Writing Go coverage meta-data and counter files, as Go 1.26's tools write them.
+//!
+//! Layouts: [`go_meta`](crate::go_meta) and [`go_counters`](crate::go_counters). Packages keep
+//! their bytes; only what names a package by its position is made anew.
+
+use coverage::Mode;
+
+use crate::go_counters;
+use crate::go_meta::{self, Granularity};
+
+/// FNV-1a with 128 bits, as Go 1.24 and later hash meta-data (before that it was MD5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fnv128(u128);
+
+impl Default for Fnv128 {
+    fn default() -> Self {
+        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+    }
+}
+
+impl Fnv128 {
+    /// Hashes more bytes.
+    pub fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 ^= u128::from(byte);
+            self.0 = self.0.wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+        }
+    }
+
+    /// The hash of all bytes so far.
+    pub fn finish(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// The hash of these bytes.
+    pub fn of(bytes: &[u8]) -> [u8; 16] {
+        let mut hash = Self::default();
+        hash.write(bytes);
+        hash.finish()
+    }
+}
+
+/// A meta-data file that holds these packages, given as their blobs, in this order.
+pub fn meta_file(blobs: &[&[u8]], mode: Mode, granularity: Granularity, hash: [u8; 16]) -> Vec<u8> {
+    let first = go_meta::HEADER_BYTES + 16 * blobs.len() + 2;
+    let total = first + blobs.iter().map(|blob| blob.len()).sum::<usize>();
+    let mut out = Vec::with_capacity(total);
+    out.extend(go_meta::MAGIC);
+    out.extend(1u32.to_le_bytes());
+    out.extend((total as u64).to_le_bytes());
+    out.extend((blobs.len() as u64).to_le_bytes());
+    out.extend(hash);
+    out.extend(u32::try_from(first - 2).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend(2u32.to_le_bytes());
+    let mode = match mode {
+        Mode::Set => 1,
+        Mode::Count => 2,
+        Mode::Atomic => 3,
+    };
+    let granularity = match granularity {
+        Granularity::Block => 1,
+        Granularity::Function => 2,
+    };
+    out.extend([mode, granularity, 0, 0, 0, 0, 0, 0]);
+    let mut offset = first as u64;
+    for blob in blobs {
+        out.extend(offset.to_le_bytes());
+        offset += blob.len() as u64;
+    }
+    for blob in blobs {
+        out.extend((blob.len() as u64).to_le_bytes());
+    }
+    // One empty string.
+    out.extend([1, 0]);
+    for blob in blobs {
+        out.extend_from_slice(blob);
+    }
+    out
+}
+
+/// Writes a counter file with one segment.
+#[derive(Debug, Clone)]
+pub struct CounterWriter {
+    bytes: Vec<u8>,
+    n_functions: u64,
+}
+
+impl CounterWriter {
+    /// A file for the meta-data with this hash. `args` are name and value pairs; Go sorts them by
+    /// name.
+    pub fn new(meta_hash: [u8; 16], args: &[(&str, &str)]) -> Self {
+        let mut bytes = Vec::new();
+        bytes.extend(go_counters::MAGIC);
+        bytes.extend(1u32.to_le_bytes());
+        bytes.extend(meta_hash);
+        bytes.extend([2, 0, 0, 0, 0, 0, 0, 0]);
+
+        let mut strings: Vec<&str> = vec![""];
+        let mut index = |text| {
+            let known = strings.iter().position(|string| *string == text);
+            let index = known.unwrap_or_else(|| {
+                strings.push(text);
+                strings.len() - 1
+            });
+            index as u64
+        };
+        let pairs: Vec<_> =
+            args.iter().flat_map(|&(name, value)| [index(name), index(value)]).collect();
+        let mut table = Vec::new();
+        uleb(&mut table, strings.len() as u64);
+        for string in strings {
+            uleb(&mut table, string.len() as u64);
+            table.extend(string.as_bytes());
+        }
+        let mut list = Vec::new();
+        uleb(&mut list, args.len() as u64);
+        for index in pairs {
+            uleb(&mut list, index);
+        }
+        // The padding is part of the list.
+        list.resize(list.len() + (16 + table.len() + list.len()).wrapping_neg() % 4, 0);
+
+        bytes.extend(0u64.to_le_bytes());
+        bytes.extend(u32::try_from(table.len()).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend(u32::try_from(list.len()).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend(table);
+        bytes.extend(list);
+        Self { bytes, n_functions: 0 }
+    }
+
+    /// Adds the counts of a function, named by package and position in it.
+    pub fn record(&mut self, package: u32, function: u32, counts: &[u32]) {
+        uleb(&mut self.bytes, counts.len() as u64);
+        uleb(&mut self.bytes, u64::from(package));
+        uleb(&mut self.bytes, u64::from(function));
+        for &count in counts {
+            uleb(&mut self.bytes, u64::from(count));
+        }
+        self.n_functions += 1;
+    }
+
+    /// The finished file.
+    pub fn finish(mut self) -> Vec<u8> {
+        let place = go_counters::HEADER_BYTES..go_counters::HEADER_BYTES + 8;
+        if let Some(place) = self.bytes.get_mut(place) {
+            place.copy_from_slice(&self.n_functions.to_le_bytes());
+        }
+        self.bytes.extend(go_counters::MAGIC);
+        self.bytes.extend([0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+        self.bytes
+    }
+}
+
+/// Appends an unsigned LEB128.
+pub(crate) fn uleb(out: &mut Vec<u8>, mut value: u64) {
+    while value > 0x7f {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push((value & 0x7f) as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_is_that_of_go() {
+        // `fnv.New128a()` of Go 1.26 over nothing, and over "a".
+        let hex = |hash: [u8; 16]| hash.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        assert_eq!(hex(Fnv128::of(b"")), "6c62272e07bb014262b821756295c58d");
+        assert_eq!(hex(Fnv128::of(b"a")), "d228cb696f1a8caf78912b704e4a8964");
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let args = [("GOOS", "linux"), ("argc", "1"), ("argv0", "linux")];
+        let mut writer = CounterWriter::new([9; 16], &args);
+        writer.record(1, 200, &[0, 1, u32::MAX]);
+        writer.record(2, 0, &[]);
+        let bytes = writer.finish();
+        let mut records = Vec::new();
+        let file = go_counters::read(&bytes, |record| {
+            records.push((record.package, record.function, record.counts.to_vec()));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(file.meta_hash, [9; 16]);
+        assert_eq!(file.segments, [args]);
+        assert_eq!(records, [(1, 200, vec![0, 1, u32::MAX]), (2, 0, vec![])]);
+        assert!(!bytes[go_counters::HEADER_BYTES..].is_empty());
+
+        let empty = meta_file(&[], Mode::Atomic, Granularity::Function, [3; 16]);
+        let meta = go_meta::read(&empty).unwrap();
+        assert_eq!((meta.mode, meta.granularity), (Mode::Atomic, Granularity::Function));
+        assert_eq!(meta.hash, [3; 16]);
+    }
+}

@@ -1,0 +1,122 @@
+//! Files as they come, to profiles.
+
+use std::collections::BTreeMap;
+
+use coverage::Profile;
+
+use crate::go_cov::{self, Pod};
+use crate::pods::{self, Part};
+use crate::{Format, Notes, Place, Read, ReadError, limits, sniff};
+
+/// Takes files one by one and gives the profiles in them. A file that can't be read is left out
+/// with its error; the others are read all the same.
+#[derive(Debug, Default)]
+pub struct Reading {
+    opened: Vec<Opened>,
+    pods: BTreeMap<String, (String, Pod)>,
+    waiting: Vec<(String, Vec<u8>)>,
+    waiting_bytes: usize,
+    failures: Vec<(String, ReadError)>,
+    notes: Notes,
+}
+
+/// A profile that was read.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Name of the file; of a pod, that of its meta-data.
+    pub name: String,
+    /// What it was read as.
+    pub format: &'static Format,
+    /// What it holds.
+    pub profile: Profile,
+}
+
+/// Everything that came of a [`Reading`].
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Profiles: first single files in the order in which they came, then pods by name.
+    pub opened: Vec<Opened>,
+    /// Files that could not be read, and why.
+    pub failures: Vec<(String, ReadError)>,
+    /// What was put up with.
+    pub notes: Notes,
+}
+
+impl Reading {
+    /// Takes a file: its name, with slashes and whatever folders lead to it, and its bytes.
+    pub fn add(&mut self, name: &str, bytes: &[u8]) {
+        if let Err(error) = self.try_add(name, bytes) {
+            self.failures.push((name.to_owned(), error));
+        }
+    }
+
+    fn try_add(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReadError> {
+        let head = bytes.get(..crate::HEAD_BYTES).unwrap_or(bytes);
+        match pods::part(name) {
+            Some(Part::Meta(tag)) => {
+                if let Some((first, _)) = self.pods.get(tag) {
+                    self.notes.add(name, format!("the same build as {first}, read once"));
+                    return Ok(());
+                }
+                let pod = Pod::new(bytes)?;
+                self.pods.insert(tag.to_owned(), (name.to_owned(), pod));
+                return Ok(());
+            }
+            Some(Part::Counters { tag, .. }) => match self.pods.get_mut(tag) {
+                Some((_, pod)) => return pod.add(bytes),
+                None => return self.wait(name, bytes),
+            },
+            None => {}
+        }
+        let unknown = || ReadError::unsupported(Place::Whole, "no coverage data of a known format");
+        let format = sniff(head).ok_or_else(unknown)?;
+        let Read::File(read) = format.read else {
+            let reason = "coverage data of Go whose name is not covmeta.* or covcounters.*, so that it can't be told what belongs to it";
+            return Err(ReadError::unsupported(Place::Whole, reason));
+        };
+        let profile = read(name, bytes, &mut self.notes)?;
+        self.opened.push(Opened { name: name.to_owned(), format, profile });
+        Ok(())
+    }
+
+    /// Keeps counters until their meta-data comes.
+    fn wait(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReadError> {
+        self.waiting_bytes += bytes.len();
+        if self.waiting_bytes > limits::WAITING_BYTES {
+            let reason = "too many counters came before their meta-data: give covmeta.* first";
+            return Err(ReadError::limit(Place::Whole, reason));
+        }
+        self.waiting.push((name.to_owned(), bytes.to_vec()));
+        Ok(())
+    }
+
+    /// What came of it.
+    pub fn finish(mut self) -> Outcome {
+        for (name, bytes) in std::mem::take(&mut self.waiting) {
+            let tag = match pods::part(&name) {
+                Some(Part::Counters { tag, .. }) => tag,
+                _ => continue,
+            };
+            let added = match self.pods.get_mut(tag) {
+                Some((_, pod)) => pod.add(&bytes),
+                None => {
+                    let reason = format!("its meta-data, covmeta.{tag}, is missing");
+                    Err(ReadError::unsupported(Place::Whole, reason))
+                }
+            };
+            if let Err(error) = added {
+                self.failures.push((name, error));
+            }
+        }
+        let mut pods: Vec<_> = self.pods.into_values().collect();
+        pods.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (name, pod) in pods {
+            if pod.n_runs() == 0 {
+                self.notes.add(&name, "no run left counters: it was killed, or is running still");
+            }
+            let format = &go_cov::FORMAT;
+            self.opened.push(Opened { name, format, profile: pod.profile() });
+        }
+        Outcome { opened: self.opened, failures: self.failures, notes: self.notes }
+    }
+}
