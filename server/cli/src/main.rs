@@ -2,6 +2,7 @@
 
 mod agent;
 mod client;
+mod covdata;
 mod demo;
 mod embedded;
 mod go;
@@ -60,6 +61,9 @@ enum Command {
     Summary(SummaryArgs),
     /// Let all counts start again from 0
     Reset(ResetArgs),
+    /// As `go tool covdata`, without Go
+    #[command(disable_help_flag = true)]
+    Covdata(GoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +201,7 @@ fn main() -> ExitCode {
         Command::Profile(args) => client::profile(args),
         Command::Summary(args) => client::summary(args),
         Command::Reset(args) => client::reset(args),
+        Command::Covdata(args) => return covdata::command(&args.arguments),
     };
     result.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));

@@ -14,8 +14,8 @@
 //! footer  := "\0cwm" · 0 [4] · segments so far u32 · 0 [4]
 //! ```
 //!
-//! Only functions that ran have a record. Several whole files one after the other, as repeated
-//! `coverage.WriteCounters` leaves them, are read as one with more segments.
+//! Only functions that ran have a record. Repeated `coverage.WriteCounters` to one writer leaves
+//! whole files one after the other: snapshots, each of which holds what those before it hold.
 
 use crate::bytes::{Cursor, malformed};
 use crate::error::{Place, ReadError};
@@ -44,6 +44,8 @@ pub struct CounterFile<'a> {
     /// Name and value pairs of each segment, in the order of the file: `GOOS`, `GOARCH`, `argc`,
     /// `argv0` and so on.
     pub segments: Vec<Vec<(&'a str, &'a str)>>,
+    /// Offset where a further file begins in these bytes, if one does.
+    pub next: Option<usize>,
 }
 
 /// What one run counted in one function.
@@ -70,7 +72,7 @@ pub fn meta_hash(bytes: &[u8]) -> Result<[u8; 16], ReadError> {
     read_header(&mut Cursor::new(bytes)).map(|(hash, _)| hash)
 }
 
-/// Reads a counter file and hands each record to `sink`, in the order of the file. A record that
+/// Reads the first counter file in these bytes and hands each record to `sink`, in the order of the file. A record that
 /// `sink` refuses, with a reason, ends the reading with an error at that record; records before
 /// it have been handed over then, so whoever must not see half a file calls this twice, the first
 /// time only to check.
@@ -82,34 +84,29 @@ pub fn read<'a>(
     mut sink: impl FnMut(Record<'_>) -> Result<(), &'static str>,
 ) -> Result<CounterFile<'a>, ReadError> {
     let mut cursor = Cursor::new(bytes);
-    let (meta_hash, mut flavor) = read_header(&mut cursor)?;
+    let (meta_hash, flavor) = read_header(&mut cursor)?;
     // A file that was cut short lacks its last footer. That is said first, since nothing else
     // that is wrong with it matters then.
     let footer = bytes.len().saturating_sub(FOOTER_BYTES);
     if cursor.remaining() < FOOTER_BYTES || bytes.get(footer..footer + 4) != Some(&MAGIC) {
         return Err(malformed(bytes.len(), "the footer is missing: the file is cut short"));
     }
-    let mut file = CounterFile { meta_hash, segments: Vec::new() };
+    let mut file = CounterFile { meta_hash, segments: Vec::new(), next: None };
     let mut counts = Vec::new();
-    let mut n_in_file = 0;
+    let mut n_segments = 0;
     while cursor.remaining() > 0 {
         if cursor.rest().starts_with(&MAGIC) {
-            let at = cursor.offset();
-            let (hash, other) = read_header(&mut cursor)?;
-            if hash != meta_hash {
-                let reason = "a further file begins here, with other meta-data";
-                return Err(malformed(at + 8, reason));
-            }
-            (flavor, n_in_file) = (other, 0);
+            file.next = Some(cursor.offset());
+            break;
         }
         file.segments.push(read_segment(&mut cursor, flavor, &mut counts, &mut sink)?);
-        n_in_file += 1;
+        n_segments += 1;
         let at = cursor.offset();
         if cursor.array("footer")? != MAGIC {
             return Err(malformed(at, "the footer is not where the records end"));
         }
         cursor.take(4, "footer")?;
-        if cursor.u32("segment count")? != n_in_file {
+        if cursor.u32("segment count")? != n_segments {
             return Err(malformed(at + 8, "the footer counts other segments than there are"));
         }
         cursor.take(4, "footer")?;
@@ -295,9 +292,10 @@ mod tests {
     }
 
     #[test]
-    fn files_one_after_the_other_are_one() {
+    fn of_files_one_after_the_other_the_first_is_read_and_the_next_named() {
         let twice = file(2, ULEB).repeat(2);
-        assert_eq!(records(&twice).unwrap().len(), 4);
+        assert_eq!(records(&twice).unwrap().len(), 2);
+        assert_eq!(read(&twice, |_| Ok(())).unwrap().next, Some(twice.len() / 2));
     }
 
     #[test]

@@ -8,13 +8,12 @@
 //! What the model does not keep: which run counted what, the program's arguments, and the
 //! granularity. A function of which some runs have no record did not run there.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use coverage::{Mode, Package, Profile, Shape, ShapeBuilder, UnitIdx};
+use coverage::{Mode, Profile, Shape, ShapeBuilder, UnitIdx};
 
-use crate::go_meta::{self, Granularity, Meta};
-use crate::go_write::{self, CounterWriter, Fnv128, uleb};
+use crate::go_meta::{self, Granularity, Meta, MetaUnit};
+use crate::go_write::{self, CounterWriter, Fnv128, PackageWriter};
 use crate::{Files, Format, Place, Read, ReadError, go_counters};
 
 /// The format.
@@ -65,16 +64,60 @@ impl Pod {
         }
     }
 
-    /// Adds what a run counted: all of it, or nothing if the file is refused.
+    /// Adds what a run counted: all of it, or nothing if the file is refused. Gives the number of
+    /// snapshots in it. If each holds what those before it hold, as `coverage.WriteCounters` leaves
+    /// them, the last is what counts; after `coverage.ClearCounters` they add up.
     ///
     /// # Errors
     /// Where and why the bytes are no counters, or no counters of this pod.
-    pub fn add(&mut self, counters: &[u8]) -> Result<(), ReadError> {
-        let file = go_counters::read(counters, |record| self.units(record).map(|_| ()))?;
-        if file.meta_hash != self.hash {
-            return Err(ReadError::malformed(Place::Byte(8), "counters of a different build"));
+    pub fn add(&mut self, counters: &[u8]) -> Result<usize, ReadError> {
+        let starts = self.check(counters)?;
+        let snapshots: Vec<&[u8]> =
+            starts.iter().map(|&start| counters.get(start..).unwrap_or_default()).collect();
+        if let [only] = snapshots[..] {
+            let mut counts = std::mem::take(&mut self.counts);
+            self.add_to(&mut counts, only);
+            self.counts = counts;
+        } else {
+            let mut run = vec![0; self.counts.len()];
+            let mut last = run.clone();
+            for snapshot in &snapshots {
+                let mut counts = vec![0; self.counts.len()];
+                self.add_to(&mut counts, snapshot);
+                let grows = last.iter().zip(&counts).all(|(last, count)| count >= last);
+                if !grows {
+                    saturating_add(&mut run, &last);
+                }
+                last = counts;
+            }
+            saturating_add(&mut run, &last);
+            saturating_add(&mut self.counts, &run);
         }
-        let mut counts = std::mem::take(&mut self.counts);
+        self.n_runs += 1;
+        Ok(snapshots.len())
+    }
+
+    /// Where the snapshots of a file start, if all of it fits this pod.
+    fn check(&self, counters: &[u8]) -> Result<Vec<usize>, ReadError> {
+        let mut starts = Vec::new();
+        let mut next = Some(0);
+        while let Some(start) = next {
+            let bytes = counters.get(start..).unwrap_or_default();
+            let shifted = |error: ReadError| error.shifted(start);
+            let file = go_counters::read(bytes, |record| self.units(record).map(|_| ()));
+            let file = file.map_err(shifted)?;
+            if file.meta_hash != self.hash {
+                let place = Place::Byte(start + 8);
+                return Err(ReadError::malformed(place, "counters of a different build"));
+            }
+            starts.push(start);
+            next = file.next.map(|next| start + next);
+        }
+        Ok(starts)
+    }
+
+    /// Adds the counts of a file that was checked.
+    fn add_to(&self, counts: &mut [u64], counters: &[u8]) {
         let read = go_counters::read(counters, |record| {
             let units = counts.get_mut(self.units(record)?).unwrap_or_default();
             for (sum, &count) in units.iter_mut().zip(record.counts) {
@@ -82,9 +125,7 @@ impl Pod {
             }
             Ok(())
         });
-        self.counts = counts;
-        self.n_runs += 1;
-        read.map(|_| ())
+        debug_assert!(read.is_ok());
     }
 
     /// How many runs were added.
@@ -123,6 +164,12 @@ impl Pod {
     }
 }
 
+fn saturating_add(sums: &mut [u64], counts: &[u64]) {
+    for (sum, &count) in sums.iter_mut().zip(counts) {
+        *sum = sum.saturating_add(count);
+    }
+}
+
 /// A meta-data file and one counter file, as a run of Go 1.26 leaves them. Functions without a
 /// count have no record; counts above 2^32 - 1 are written as that.
 fn write(profile: &Profile) -> Files {
@@ -138,7 +185,16 @@ fn write(profile: &Profile) -> Files {
     let mut hash = Fnv128::default();
     let mut blobs = Vec::with_capacity(functions.len());
     for (package, functions) in shape.packages().iter().zip(&functions) {
-        let (blob, blob_hash) = write_package(shape, package, functions);
+        let mut writer = PackageWriter::new(&package.path, &package.name, &package.module);
+        for row in functions.iter().filter_map(|&function| shape.functions().get(function)) {
+            let file = shape.file(row.file).path.as_str();
+            let units = row.units.clone().map(|unit_idx| {
+                let unit = shape.unit(UnitIdx(unit_idx));
+                MetaUnit { span: unit.span, statements: unit.statements }
+            });
+            writer.function(&row.name, file, row.literal, units);
+        }
+        let (blob, blob_hash) = writer.finish();
         hash.write(&blob_hash);
         blobs.push(blob);
     }
@@ -165,81 +221,6 @@ fn write(profile: &Profile) -> Files {
     vec![(format!("covmeta.{tag}"), meta), (format!("covcounters.{tag}.0.0"), writer.finish())]
 }
 
-/// A package's blob and the hash of its content.
-fn write_package(shape: &Shape, package: &Package, functions: &[usize]) -> (Vec<u8>, [u8; 16]) {
-    let mut strings = Strings::default();
-    strings.index("");
-    let names = [&package.name, &package.path, &package.module].map(|name| strings.index(name));
-    let mut hash = Fnv128::default();
-    for word in [&package.path, &package.name, &package.module] {
-        hash.write(word.as_bytes());
-    }
-    let mut bodies = Vec::new();
-    let mut starts = Vec::with_capacity(functions.len());
-    for &function in functions {
-        let Some(row) = shape.functions().get(function) else { continue };
-        let file = shape.file(row.file).path.as_str();
-        starts.push(bodies.len());
-        uleb(&mut bodies, u64::from(row.units.end - row.units.start));
-        uleb(&mut bodies, u64::from(strings.index(&row.name)));
-        uleb(&mut bodies, u64::from(strings.index(file)));
-        hash.write(row.name.as_bytes());
-        hash.write(file.as_bytes());
-        for unit_idx in row.units.clone() {
-            let unit = shape.unit(UnitIdx(unit_idx));
-            let (start, end) = (unit.span.start, unit.span.end);
-            for value in [start.line, start.column, end.line, end.column, unit.statements] {
-                uleb(&mut bodies, u64::from(value));
-                hash.write(&value.to_le_bytes());
-            }
-        }
-        uleb(&mut bodies, u64::from(row.literal));
-        hash.write(&u32::from(row.literal).to_le_bytes());
-    }
-    let hash = hash.finish();
-    let n_strings = strings.list.len();
-    let mut table = Vec::new();
-    uleb(&mut table, n_strings as u64);
-    for string in strings.list {
-        uleb(&mut table, string.len() as u64);
-        table.extend(string.as_bytes());
-    }
-    let base = go_meta::PACKAGE_HEADER_BYTES + 4 * starts.len() + table.len();
-    let word = |value: usize| u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes();
-    let mut blob = Vec::with_capacity(base + bodies.len());
-    blob.extend(word(base + bodies.len()));
-    for name in names {
-        blob.extend(name.to_le_bytes());
-    }
-    blob.extend(hash);
-    blob.extend([0; 4]);
-    blob.extend(word(n_strings));
-    blob.extend(word(starts.len()));
-    for start in starts {
-        blob.extend(word(base + start));
-    }
-    blob.extend(table);
-    blob.extend(bodies);
-    (blob, hash)
-}
-
-/// Strings by position, each once.
-#[derive(Default)]
-struct Strings<'a> {
-    list: Vec<&'a str>,
-    known: HashMap<&'a str, u32>,
-}
-
-impl<'a> Strings<'a> {
-    fn index(&mut self, text: &'a str) -> u32 {
-        let next = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
-        *self.known.entry(text).or_insert_with(|| {
-            self.list.push(text);
-            next
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use coverage::dump;
@@ -257,6 +238,18 @@ mod tests {
         let mut pod = Pod::new(&files[0].1).unwrap();
         pod.add(&files[1].1).unwrap();
         assert_eq!(dump::write(&pod.profile()), TEXT);
+    }
+
+    #[test]
+    fn of_snapshots_that_grow_the_last_counts() {
+        let files = write(&dump::parse(TEXT).unwrap());
+        let later = write(&dump::parse(&TEXT.replace("2.2 1 5", "2.2 1 7")).unwrap());
+        let start = write(&dump::parse(&TEXT.replace("2.2 1 5", "2.2 1 1")).unwrap());
+        let mut pod = Pod::new(&files[0].1).unwrap();
+        assert_eq!(pod.add(&[&*files[1].1, &*later[1].1].concat()).unwrap(), 2);
+        assert_eq!(pod.clone().profile().counts()[0], 7);
+        pod.add(&[&*later[1].1, &*start[1].1].concat()).unwrap();
+        assert_eq!(pod.profile().counts()[0], 7 + 7 + 1);
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! Layouts: [`go_meta`](crate::go_meta) and [`go_counters`](crate::go_counters). Packages keep
 //! their bytes; only what names a package by its position is made anew.
 
+use std::collections::HashMap;
+
 use coverage::Mode;
 
 use crate::go_counters;
-use crate::go_meta::{self, Granularity};
+use crate::go_meta::{self, Granularity, MetaUnit};
 
 /// FNV-1a with 128 bits, as Go 1.24 and later hash meta-data (before that it was MD5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,106 @@ pub fn meta_file(blobs: &[&[u8]], mode: Mode, granularity: Granularity, hash: [u
     out
 }
 
+/// Writes the blob of a package.
+#[derive(Debug, Clone)]
+pub struct PackageWriter<'a> {
+    strings: Strings<'a>,
+    names: [u32; 3],
+    hash: Fnv128,
+    bodies: Vec<u8>,
+    starts: Vec<usize>,
+}
+
+impl<'a> PackageWriter<'a> {
+    /// A package without functions yet.
+    pub fn new(path: &'a str, name: &'a str, module: &'a str) -> Self {
+        let mut strings = Strings::default();
+        let mut hash = Fnv128::default();
+        strings.index("");
+        let [path, name, module] = [path, name, module].map(|word| {
+            hash.write(word.as_bytes());
+            strings.index(word)
+        });
+        let names = [name, path, module];
+        Self { strings, names, hash, bodies: Vec::new(), starts: Vec::new() }
+    }
+
+    /// Adds a function.
+    pub fn function(
+        &mut self,
+        name: &'a str,
+        file: &'a str,
+        literal: bool,
+        units: impl ExactSizeIterator<Item = MetaUnit>,
+    ) {
+        self.starts.push(self.bodies.len());
+        uleb(&mut self.bodies, units.len() as u64);
+        for word in [name, file] {
+            self.hash.write(word.as_bytes());
+            uleb(&mut self.bodies, u64::from(self.strings.index(word)));
+        }
+        for unit in units {
+            let (start, end) = (unit.span.start, unit.span.end);
+            for value in [start.line, start.column, end.line, end.column, unit.statements] {
+                uleb(&mut self.bodies, u64::from(value));
+                self.hash.write(&value.to_le_bytes());
+            }
+        }
+        uleb(&mut self.bodies, u64::from(literal));
+        self.hash.write(&u32::from(literal).to_le_bytes());
+    }
+
+    /// The blob, and the hash of names, positions and statement counts that stands in it.
+    pub fn finish(self) -> (Vec<u8>, [u8; 16]) {
+        let hash = self.hash.finish();
+        let n_strings = self.strings.list.len();
+        let mut table = Vec::new();
+        write_strings(&mut table, &self.strings.list);
+        let base = go_meta::PACKAGE_HEADER_BYTES + 4 * self.starts.len() + table.len();
+        let word = |value: usize| u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes();
+        let mut blob = Vec::with_capacity(base + self.bodies.len());
+        blob.extend(word(base + self.bodies.len()));
+        for name in self.names {
+            blob.extend(name.to_le_bytes());
+        }
+        blob.extend(hash);
+        blob.extend([0; 4]);
+        blob.extend(word(n_strings));
+        blob.extend(word(self.starts.len()));
+        for start in self.starts {
+            blob.extend(word(base + start));
+        }
+        blob.extend(table);
+        blob.extend(self.bodies);
+        (blob, hash)
+    }
+}
+
+/// Strings by position, each once.
+#[derive(Debug, Clone, Default)]
+struct Strings<'a> {
+    list: Vec<&'a str>,
+    known: HashMap<&'a str, u32>,
+}
+
+impl<'a> Strings<'a> {
+    fn index(&mut self, text: &'a str) -> u32 {
+        let next = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        *self.known.entry(text).or_insert_with(|| {
+            self.list.push(text);
+            next
+        })
+    }
+}
+
+fn write_strings(out: &mut Vec<u8>, strings: &[&str]) {
+    uleb(out, strings.len() as u64);
+    for string in strings {
+        uleb(out, string.len() as u64);
+        out.extend(string.as_bytes());
+    }
+}
+
 /// Writes a counter file with one segment.
 #[derive(Debug, Clone)]
 pub struct CounterWriter {
@@ -95,27 +197,18 @@ impl CounterWriter {
         bytes.extend(meta_hash);
         bytes.extend([2, 0, 0, 0, 0, 0, 0, 0]);
 
-        let mut strings: Vec<&str> = vec![""];
-        let mut index = |text| {
-            let known = strings.iter().position(|string| *string == text);
-            let index = known.unwrap_or_else(|| {
-                strings.push(text);
-                strings.len() - 1
-            });
-            index as u64
-        };
-        let pairs: Vec<_> =
-            args.iter().flat_map(|&(name, value)| [index(name), index(value)]).collect();
+        let mut strings = Strings::default();
+        strings.index("");
+        let pairs: Vec<_> = args
+            .iter()
+            .flat_map(|&(name, value)| [strings.index(name), strings.index(value)])
+            .collect();
         let mut table = Vec::new();
-        uleb(&mut table, strings.len() as u64);
-        for string in strings {
-            uleb(&mut table, string.len() as u64);
-            table.extend(string.as_bytes());
-        }
+        write_strings(&mut table, &strings.list);
         let mut list = Vec::new();
         uleb(&mut list, args.len() as u64);
         for index in pairs {
-            uleb(&mut list, index);
+            uleb(&mut list, u64::from(index));
         }
         // The padding is part of the list.
         list.resize(list.len() + (16 + table.len() + list.len()).wrapping_neg() % 4, 0);
@@ -152,7 +245,7 @@ impl CounterWriter {
 }
 
 /// Appends an unsigned LEB128.
-pub(crate) fn uleb(out: &mut Vec<u8>, mut value: u64) {
+fn uleb(out: &mut Vec<u8>, mut value: u64) {
     while value > 0x7f {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;

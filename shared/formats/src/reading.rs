@@ -63,7 +63,7 @@ impl Reading {
                 return Ok(());
             }
             Some(Part::Counters { tag, .. }) => match self.pods.get_mut(tag) {
-                Some((_, pod)) => return pod.add(bytes),
+                Some((_, pod)) => return add(pod, name, bytes, &mut self.notes),
                 None => return self.wait(name, bytes),
             },
             None => {}
@@ -98,7 +98,7 @@ impl Reading {
                 _ => continue,
             };
             let added = match self.pods.get_mut(tag) {
-                Some((_, pod)) => pod.add(&bytes),
+                Some((_, pod)) => add(pod, &name, &bytes, &mut self.notes),
                 None => {
                     let reason = format!("its meta-data, covmeta.{tag}, is missing");
                     Err(ReadError::unsupported(Place::Whole, reason))
@@ -119,4 +119,12 @@ impl Reading {
         }
         Outcome { opened: self.opened, failures: self.failures, notes: self.notes }
     }
+}
+
+fn add(pod: &mut Pod, name: &str, bytes: &[u8], notes: &mut Notes) -> Result<(), ReadError> {
+    let n_snapshots = pod.add(bytes)?;
+    if n_snapshots > 1 {
+        notes.add(name, format!("{n_snapshots} snapshots one after the other"));
+    }
+    Ok(())
 }
