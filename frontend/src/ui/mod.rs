@@ -1,5 +1,6 @@
 //! What knows nothing of coverage: rows, lists, text, icons.
 
+pub mod bind;
 pub mod dom;
 pub mod dynamic;
 pub mod fuzzy;
