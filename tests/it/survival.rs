@@ -158,6 +158,23 @@ fn a_port_that_is_taken_is_said_in_one_sentence() {
     );
 }
 
+#[tokio::test]
+async fn killing_the_demo_ends_its_program() {
+    if !tests::has_go() {
+        return;
+    }
+    let scratch = Scratch::new("survival");
+    let counters = scratch.folder("counters");
+    let arguments = ["demo", "--listen", "127.0.0.1:0"];
+    let mut demo = Running::start(&arguments, &counters, crate::collector::cache());
+    let mut first = viewer(&demo.url()).await;
+    first.until("the program", |page| page.states(State::Running) == 1).await;
+    demo.kill();
+    let mut serve = Running::start(&["serve", "--listen", "127.0.0.1:0"], &counters, &counters);
+    let mut second = viewer(&serve.url()).await;
+    second.until("its end", |page| page.states(State::Ended) == 1).await;
+}
+
 #[cfg(unix)]
 #[test]
 fn asked_to_stop_the_relay_ends_in_good_order() {
