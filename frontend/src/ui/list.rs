@@ -8,12 +8,12 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, KeyboardEvent, MouseEvent};
 
+use super::bind::{attribute, effect, on};
 use super::dom::{Bar, Classed, Words};
-use super::dynamic::effect;
 use super::rows::Rows;
 use crate::session::{Session, paint};
 
-/// How a list box looks and what it is called.
+/// How a list box looks.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     /// Its name for those who don't see it.
@@ -72,12 +72,29 @@ type Active = RwSignal<Option<(usize, u64)>>;
 
 /// The list box.
 pub fn list_box(look: Look, content: impl Content + 'static) -> AnyView {
-    build(look, Box::new(content))
+    let place: NodeRef<Div> = NodeRef::new();
+    let mut content = Some(content);
+    let owner = Owner::current();
+    super::dynamic::effect(move || {
+        let (Some(place), Some(content)) = (place.get(), content.take()) else { return };
+        let place: HtmlElement = place.unchecked_into();
+        if let Some(owner) = &owner {
+            owner.with(|| fill(&place, look, content));
+        }
+    });
+    view! {
+        <div class="list" role="listbox" tabindex="0" aria-label=look.label node_ref=place></div>
+    }
+    .into_any()
 }
 
-fn build(look: Look, content: Box<dyn Content>) -> AnyView {
+/// Fills a list box that is on the page: `<div class="list" role="listbox" tabindex="0">`.
+pub fn fill(list: &HtmlElement, look: Look, content: impl Content + 'static) {
+    build(list, look, Box::new(content));
+}
+
+fn build(list: &HtmlElement, look: Look, content: Box<dyn Content>) {
     let session = Session::expect();
-    let scroller: NodeRef<Div> = NodeRef::new();
     let active: Active = RwSignal::new(None);
     let state: Shared = Rc::new(RefCell::new(State { content, len: 0, stale: true }));
 
@@ -93,47 +110,33 @@ fn build(look: Look, content: Box<dyn Content>) -> AnyView {
         set.set(true);
         paint::request();
     });
-    let shared = state.clone();
-    let mut rows: Option<Rows<Cells>> = None;
-    paint::on_paint(move |_| {
-        let Some(element) = scroller.get_untracked() else { return };
-        let rows = rows
-            .get_or_insert_with(|| Rows::new(element.unchecked_into(), look.row_px, look.class));
-        shared.borrow_mut().stale |= again.replace(false);
-        paint_rows(look, rows, &shared, active);
+    attribute(list, "aria-activedescendant", move || {
+        active.get().map_or(String::new(), |(index, _)| format!("{}{index}", look.id))
     });
     let shared = state.clone();
-    let clicked = move |event: MouseEvent| {
-        let Some(element) = scroller.get_untracked() else { return };
-        let top = element.get_bounding_client_rect().top();
-        let y = f64::from(event.client_y()) - top + f64::from(element.scroll_top());
+    let mut rows = Rows::new(list.clone(), look.row_px, look.class);
+    paint::on_paint(move |_| {
+        shared.borrow_mut().stale |= again.replace(false);
+        paint_rows(look, &mut rows, &shared, active);
+    });
+    let shared = state.clone();
+    let scroller = list.clone();
+    on(list, "click", move |event: MouseEvent| {
+        let top = scroller.get_bounding_client_rect().top();
+        let y = f64::from(event.client_y()) - top + f64::from(scroller.scroll_top());
         if y >= 0.0 {
             pick(&shared, active, (y / look.row_px) as usize);
         }
-    };
-    let pressed = move |event: KeyboardEvent| {
+    });
+    let scroller = list.clone();
+    on(list, "keydown", move |event: KeyboardEvent| {
         let Some(next) = key(&state, active, &event.key()) else { return };
         event.prevent_default();
         event.stop_propagation();
-        if let (Some(next), Some(element)) = (next, scroller.get_untracked()) {
-            super::rows::reveal(&element, look.row_px, next, false);
+        if let Some(next) = next {
+            super::rows::reveal(&scroller, look.row_px, next, false);
         }
-    };
-    view! {
-        <div
-            class="list"
-            role="listbox"
-            tabindex="0"
-            aria-label=look.label
-            aria-activedescendant=move || {
-                active.get().map(|(index, _)| format!("{}{index}", look.id))
-            }
-            node_ref=scroller
-            on:click=clicked
-            on:keydown=pressed
-        ></div>
-    }
-    .into_any()
+    });
 }
 
 fn paint_rows(look: Look, rows: &mut Rows<Cells>, shared: &Shared, active: Active) {
