@@ -9,13 +9,16 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use instrument::collector::{Collector, Config};
+use tests::served::Served;
 use tests::{Scratch, until};
 use wire::RelayToAgent;
 use wire::frame::State;
 use wire::{AgentToRelay, SourceId};
 
 use super::Seen;
-use super::programs::{Built, Running, Slot, build_text, collector, counts, pushing_exits, shared};
+use super::programs::{
+    Built, Running, Slot, build_files, build_text, collector, counts, pushing_exits, shared,
+};
 use super::tiny::{Event, Tiny};
 
 /// What several connections told.
@@ -289,6 +292,117 @@ fn the_race_detector_has_nothing_to_say() {
         let printed = program.printed().trim().parse::<u64>().expect("a number");
         assert_eq!(told.counts(0, "tick"), [printed]);
     }
+}
+
+#[test]
+fn a_program_whose_main_package_comes_late_is_renamed() {
+    if !tests::has_go() {
+        return;
+    }
+    let scratch = Scratch::new("late");
+    let main = r#"package main
+
+import (
+	_ "example.com/small/slow"
+	"time"
+)
+
+func main() { time.Sleep(time.Hour) }
+"#;
+    // With the network's packages it waits for those that push mode waits for, and comes after it.
+    let slow = r#"package slow
+
+import (
+	_ "net"
+	"os"
+	"time"
+)
+
+var _ = wait()
+
+func wait() bool {
+	for {
+		if _, err := os.Stat(os.Args[1]); err == nil {
+			return true
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+"#;
+    let files = [("main.go", main), ("slow/slow.go", slow)];
+    let binary = build_files(&scratch, &files, &["--push"]);
+    let go_on = scratch.join("go-on");
+    let argument = go_on.to_str().expect("its name is text");
+    let relay = Tiny::start();
+    let _program = push(&binary, &[argument], &relay.url(), None);
+    let folder = Scratch::in_memory("late");
+    let mut collector = collector(folder.path());
+    let mut seen = Seen::default();
+    let mut command = Command::new(&binary);
+    command.arg(argument).env_remove("COVERGLASS_URL").env("COVERGLASS_DIR", folder.path());
+    let _watched = Running::start(&mut command);
+
+    let named = |seen: &Seen, name: &str, n_packages: usize| {
+        let mut processes = seen.processes.values();
+        processes.any(|p| p.process.service == name && p.packages.len() == n_packages)
+    };
+    let mut told = Told::default();
+    let pushed = |told: &Told, name: &str, n_packages: usize| {
+        told.connections.values().any(|seen| named(seen, name, n_packages))
+    };
+    told.until(&relay, "the first name", |told| pushed(told, "program", 1));
+    until("the first name", || named(seen.poll(&mut collector), "program", 1).then_some(()));
+    std::fs::write(&go_on, "").expect("it can be written");
+    told.until(&relay, "the other name", |told| pushed(told, "small", 2));
+    until("the other name", || named(seen.poll(&mut collector), "small", 2).then_some(()));
+    assert!(told.closed.is_empty());
+}
+
+#[test]
+fn what_has_no_place_in_shared_memory_is_pushed_beside_what_is_read() {
+    if !tests::has_go() {
+        return;
+    }
+    let scratch = Scratch::new("full");
+    let main = TICKING.replace("\t\t\ttick()", "\t\t\ta.Tick()\n\t\t\tb.Tick()\n\t\t\ttick()");
+    let main =
+        main.replace("import (", "import (\n\t\"example.com/small/a\"\n\t\"example.com/small/b\"");
+    let small = |name| format!("package {name}\n\nvar n int\n\nfunc Tick() {{ n++ }}\n");
+    let functions = (0..3000).map(|number| format!("\nfunc f{number}() {{ n-- }}\n"));
+    let large = small("b") + &functions.collect::<String>();
+    let files = [("main.go", main.as_str()), ("a/a.go", &small("a")), ("b/b.go", &large)];
+    let binary = build_files(&scratch, &files, &["--push"]);
+    let folder = Scratch::in_memory("full");
+    let relay = Served::start(folder.path(), &[]);
+    // Files of 8 pages have room for the first package and the last, but not for that between.
+    let blocks = rustix::param::page_size() * 8 / 512;
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\"")]).arg(&binary);
+    command.env("COVERGLASS_URL", format!("http://{}", relay.address));
+    command.env_remove("COVERGLASS_TOKEN").env("COVERGLASS_DIR", folder.path());
+    let mut program = Running::start(&mut command);
+    let profile = || {
+        let mut command = Command::new(tests::coverglass());
+        command.args(["profile", "--url", &relay.address]).env_remove("COVERGLASS_TOKEN");
+        String::from_utf8(command.output().expect("coverglass starts").stdout).expect("text")
+    };
+    let tick = |profile: &str, file: &str| {
+        let mut lines = profile.lines().filter(|line| line.starts_with(file));
+        lines.next_back().and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+    };
+    let a = |profile: &str| tick(profile, "example.com/small/a/a.go:5.");
+    let b = |profile: &str| tick(profile, "example.com/small/b/b.go:5.");
+    let own = |profile: &str| tick(profile, "example.com/small/main.go:");
+    until("ticks of each package", || {
+        let profile = profile();
+        [a(&profile), b(&profile), own(&profile)].iter().all(|n| *n > Some(10)).then_some(())
+    });
+    program.kill("-TERM");
+    let printed = Some(program.printed().trim().parse::<u64>().expect("a number"));
+    until("the last ticks", || {
+        let profile = profile();
+        [a(&profile), b(&profile), own(&profile)].iter().all(|n| *n == printed).then_some(())
+    });
 }
 
 /// Counts its ticks until it is asked to end, and prints how many it were.

@@ -235,7 +235,10 @@ impl Page {
                 RelayToViewer::Process(about) => {
                     let handle = about.handle;
                     let shown = Shown { about, ..Shown::default() };
-                    assert!(self.processes.insert(handle, shown).is_none(), "told twice");
+                    let service = shown.about.service.clone();
+                    let before = self.processes.insert(handle, shown);
+                    // Only one that is renamed appears again, and everything of it.
+                    assert!(before.is_none_or(|one| one.about.service != service), "told twice");
                 }
                 RelayToViewer::Table(bytes) => {
                     self.tables.insert(TableId::of(&bytes));

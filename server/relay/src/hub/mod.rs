@@ -189,6 +189,10 @@ impl Hub {
                 process.enter(State::Running, now_ms, self.version);
                 self.dirty = true;
             }
+            if process.about.service != about.service {
+                process.rename(about.service, self.version);
+                self.dirty = true;
+            }
             return Ok(Announced::As(process.about.handle));
         }
         if self.folded_set.contains(&about.key) {
