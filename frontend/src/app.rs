@@ -1,42 +1,37 @@
 //! The page as a whole: header, panes, and what lies over them.
 
-use leptos::html::Dialog;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use web_sys::{Element, Event};
 
-use crate::compare::Recordings;
+use crate::dialogs::{self, Dialog, download};
 use crate::files::Files;
-use crate::keys::{self, KEYS, Overlay};
+use crate::keys;
 use crate::live::LivePanel;
-use crate::palette::Palette;
 use crate::session::live::Link;
-use crate::session::scope::Scope;
 use crate::session::theme::Theme;
 use crate::session::url::{Panel, Tab};
-use crate::session::{Session, api, read, token};
+use crate::session::{Session, read, token};
 use crate::source::Source;
-use crate::summary::Functions;
 use crate::ui::bind::{self, attribute, body, by_id, click, effect, flag, memo, on, shown, text};
 use crate::ui::dom::Bar;
-use crate::ui::dynamic::{self, part, word};
-use crate::ui::icon::icon;
+use crate::ui::dynamic::{self, part};
 use crate::ui::splitter::splitter;
 use crate::ui::text::{grouped, length, percent, rate};
+use crate::{compare, summary};
 
 /// Brings the page in `index.html` to life.
 pub fn start() {
     token::take();
     let session = Session::start();
-    let overlay = RwSignal::new(None::<Overlay>);
-    keys::listen(session, overlay);
+    keys::listen(session);
     panes(session);
     tabs(session);
-    header(session, overlay);
+    header(session);
     bind::view(&bind::at(&body(), "nav.left"), view! { <Files/> }.into_any());
     bind::view(&bind::at(&body(), "aside.panel"), view! { <LivePanel/> }.into_any());
-    bind::view(&body(), notices(session));
-    bind::view(&body(), overlays(session, overlay));
+    notices(session);
+    dialogs::bind(session);
 }
 
 /// The three panes, their widths, and the buttons that choose one on a narrow screen.
@@ -81,14 +76,14 @@ fn tabs(session: Session) {
         place.set_text_content(None);
         match tab.get() {
             Tab::Source => bind::view(&place, view! { <Source/> }.into_any()),
-            Tab::Functions => bind::view(&place, view! { <Functions/> }.into_any()),
-            Tab::Recordings => bind::view(&place, view! { <Recordings/> }.into_any()),
+            Tab::Functions => drop(place.append_child(&summary::show(session))),
+            Tab::Recordings => drop(place.append_child(&compare::show(session))),
         }
     });
 }
 
 /// The header.
-fn header(session: Session, overlay: RwSignal<Option<Overlay>>) {
+fn header(session: Session) {
     let top = bind::at(&body(), ".top");
     let title = memo(move || {
         session.structure.track();
@@ -116,9 +111,9 @@ fn header(session: Session, overlay: RwSignal<Option<Overlay>>) {
     text(&bind::at(&pause, ".word"), move || if session.paused.get() { "Resume" } else { "Pause" });
     attribute(&pause, "data-state", move || if session.paused.get() { "on" } else { "" });
     click(&pause, move || session.toggle_pause());
-    click(&by_id("reset"), move || overlay.set(Some(Overlay::Reset)));
+    click(&by_id("reset"), || Dialog::Reset.open());
     click(&by_id("profile"), move || download(session));
-    click(&by_id("help"), move || overlay.set(Some(Overlay::Keys)));
+    click(&by_id("help"), || Dialog::Keys.open());
     for theme in Theme::ALL {
         let button = by_id(&format!("theme-{}", theme.word()));
         flag(&button, "aria-pressed", move || session.theme.get() == theme);
@@ -246,7 +241,7 @@ pub fn Welcome() -> impl IntoView {
 /// Messages stay for this long, in milliseconds.
 const NOTICE_MS: u32 = 6_000;
 
-fn notices(session: Session) -> AnyView {
+fn notices(session: Session) {
     effect(move || {
         let notice = session.notice.get();
         if notice.is_some() {
@@ -258,152 +253,12 @@ fn notices(session: Session) -> AnyView {
             .forget();
         }
     });
-    view! {
-        <div class="notices" role="status" aria-live="polite">
-            {part(move || match session.notice.get() {
-                None => ().into_any(),
-                Some(notice) => view! {
-                    <div class=if notice.failed { "notice failed" } else { "notice" }>
-                        <span>{notice.text}</span>
-                        <button
-                            class="tool"
-                            aria-label="Close the message"
-                            on:click=dynamic::click(move || session.notice.set(None))
-                        >{icon("close")}</button>
-                    </div>
-                }.into_any(),
-            })}
-        </div>
-    }
-    .into_any()
-}
-
-fn overlays(session: Session, overlay: RwSignal<Option<Overlay>>) -> AnyView {
-    let dialog: NodeRef<Dialog> = NodeRef::new();
-    dynamic::effect(move || {
-        let shown = overlay.get().is_some();
-        let Some(dialog) = dialog.get() else { return };
-        if shown && !dialog.open() {
-            let _ = dialog.show_modal();
-        } else if !shown && dialog.open() {
-            dialog.close();
-        }
+    let place = bind::at(&body(), ".notice");
+    let failed = move || session.notice.with(|notice| notice.as_ref().is_some_and(|n| n.failed));
+    shown(&place, move || session.notice.with(Option::is_some));
+    attribute(&place, "class", move || if failed() { "notice failed" } else { "notice" });
+    text(&bind::at(&place, "span"), move || {
+        session.notice.with(|notice| notice.as_ref().map_or(String::new(), |n| n.text.clone()))
     });
-    let beside = move |event: web_sys::MouseEvent| {
-        // A click beside the dialog hits the dialog element itself.
-        let own = dialog.get_untracked().map(web_sys::EventTarget::from);
-        if own.is_some() && event.target() == own {
-            overlay.set(None);
-        }
-    };
-    view! {
-        <dialog
-            node_ref=dialog
-            aria-label=word(move || match overlay.get() {
-                Some(Overlay::Keys) => "Keys",
-                Some(Overlay::Palette) => "Go to",
-                _ => "Reset counts",
-            })
-            on:close=move |_| overlay.set(None)
-            on:click=beside
-        >
-            {part(move || match overlay.get() {
-                None => ().into_any(),
-                Some(Overlay::Keys) => key_list(overlay),
-                Some(Overlay::Reset) => reset(session, overlay),
-                Some(Overlay::Palette) => view! { <Palette overlay=overlay/> }.into_any(),
-            })}
-        </dialog>
-    }
-    .into_any()
-}
-
-fn key_list(overlay: RwSignal<Option<Overlay>>) -> AnyView {
-    let row = |(keys, does): &(&'static str, &'static str)| {
-        let keys = keys.split("  ").map(|key| view! { <kbd>{key}</kbd> }).collect_view();
-        view! { <div><dt>{keys}</dt><dd>{*does}</dd></div> }
-    };
-    let mark =
-        |class: &'static str, glyph: &'static str, unit: &'static str, says: &'static str| {
-            view! {
-                <li class=class>
-                    <span class="glyph">{glyph}</span>
-                    <span class="edge"></span>
-                    <span class=unit>{says}</span>
-                </li>
-            }
-        };
-    view! {
-        <div class="sheet-box">
-            <h2>"Keys"</h2>
-            <dl class="keys">{KEYS.iter().map(row).collect_view()}</dl>
-            <h2>"Marks in the source"</h2>
-            <ul class="legend">
-                {mark("line covered", "✓", "unit hit", "every unit of the line ran")}
-                {mark("line partial", "◐", "", "some units ran, the hatched ones did not")}
-                {mark("line uncovered", "✗", "unit missed", "no unit of the line ran")}
-            </ul>
-            <p class="buttons">
-                <button class="primary" autofocus on:click=dynamic::click(move || overlay.set(None))>
-                    "Close"
-                </button>
-            </p>
-        </div>
-    }
-    .into_any()
-}
-
-fn reset(session: Session, overlay: RwSignal<Option<Overlay>>) -> AnyView {
-    let scope = session.route.with_untracked(|route| route.scope.clone());
-    let (what, service, process) = read(|data| match &scope {
-        Scope::Newest => ("all services".to_owned(), None, None),
-        Scope::Service(service) | Scope::Build(service, _) => {
-            (format!("the service {service}"), Some(service.clone()), None)
-        }
-        Scope::Process(key) => (scope.title(&data.live), None, handle_of(key)),
-    });
-    let confirm = move || {
-        overlay.set(None);
-        let request = api::Reset { service: service.clone(), process };
-        spawn_local(async move {
-            match api::reset(&request).await {
-                Ok(()) => session.tell("Counts start again from 0"),
-                Err(error) => session.fail(format!("The counts can't be reset: {}", error.text())),
-            }
-        });
-    };
-    view! {
-        <div class="sheet-box">
-            <h2>"Reset counts?"</h2>
-            <p>{format!("All counts of {what} start again from 0, for everybody who watches. The program goes on undisturbed; what was counted so far can't be brought back.")}</p>
-            <p class="buttons">
-                <button class="plain" autofocus on:click=dynamic::click(move || overlay.set(None))>"Keep them"</button>
-                <button class="primary danger" on:click=dynamic::click(confirm)>"Reset"</button>
-            </p>
-        </div>
-    }
-    .into_any()
-}
-
-/// The relay's number of the process with this key.
-fn handle_of(key: &str) -> Option<u32> {
-    read(|data| {
-        let mut processes = data.live.processes.iter();
-        processes.find(|process| process.key() == key).map(|process| process.info.handle)
-    })
-}
-
-/// Gives the person the relay's profile of what is looked at.
-pub fn download(session: Session) {
-    let scope = session.route.with_untracked(|route| route.scope.clone());
-    let query = api::scope_query(&scope, handle_of);
-    spawn_local(async move {
-        match api::profile(&query).await {
-            Ok(text) => {
-                api::save("coverage.out", &text);
-                session.tell("Saved as coverage.out; go tool cover reads it");
-            }
-            Err(error) => session.fail(format!("There is no profile: {}", error.text())),
-        }
-    });
+    click(&bind::at(&place, "button"), move || session.notice.set(None));
 }
