@@ -5,9 +5,7 @@ use leptos::task::spawn_local;
 use web_sys::{Element, Event};
 
 use crate::dialogs::{self, Dialog, download};
-use crate::files::Files;
 use crate::keys;
-use crate::live::LivePanel;
 use crate::session::live::Link;
 use crate::session::theme::Theme;
 use crate::session::url::{Panel, Tab};
@@ -18,7 +16,7 @@ use crate::ui::dom::Bar;
 use crate::ui::dynamic::{self, part};
 use crate::ui::splitter::splitter;
 use crate::ui::text::{grouped, length, percent, rate};
-use crate::{compare, summary};
+use crate::{compare, files, live, summary};
 
 /// Brings the page in `index.html` to life.
 pub fn start() {
@@ -28,8 +26,8 @@ pub fn start() {
     panes(session);
     tabs(session);
     header(session);
-    bind::view(&bind::at(&body(), "nav.left"), view! { <Files/> }.into_any());
-    bind::view(&bind::at(&body(), "aside.panel"), view! { <LivePanel/> }.into_any());
+    files::bind(session);
+    live::bind(session);
     notices(session);
     dialogs::bind(session);
 }
