@@ -133,6 +133,10 @@ impl Running {
         tests::output(Command::new("kill").arg(signal).arg(self.pid().to_string()));
     }
 
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().expect("it can be waited for")
+    }
+
     pub(super) fn wait(&mut self) -> ExitStatus {
         self.0.wait().expect("it can be waited for")
     }

@@ -7,19 +7,17 @@ use std::time::Duration;
 use coverage::{Mode, Span};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
+use tests::PATIENCE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 use wire::frame::{Counts, Frame, PackageCounts, Process, State};
 use wire::table::{TableFile, TableFunction, TableUnit};
 use wire::{AgentToRelay, RelayToAgent, RelayToViewer, SourceId, Table, TableId};
-
-/// Turns a hang into a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -43,7 +41,7 @@ impl Served {
     pub(crate) async fn on(address: SocketAddr, config: relay::Config) -> Self {
         let listener = timeout(PATIENCE, async {
             loop {
-                let socket = tokio::net::TcpSocket::new_v4().unwrap();
+                let socket = TcpSocket::new_v4().unwrap();
                 socket.set_reuseaddr(true).unwrap();
                 if socket.bind(address).is_ok()
                     && let Ok(listener) = socket.listen(1024)
@@ -85,6 +83,15 @@ impl Served {
 
     pub(crate) async fn viewer(&self) -> Viewer {
         let (socket, _) = connect_async(format!("ws://{}/ws", self.address)).await.unwrap();
+        Viewer { socket, page: Page::default(), n_messages: 0 }
+    }
+
+    /// A viewer for whom the kernel keeps little that it hasn't read.
+    pub(crate) async fn narrow_viewer(&self) -> Viewer {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(256 << 10).unwrap();
+        let stream = MaybeTlsStream::Plain(socket.connect(self.address).await.unwrap());
+        let (socket, _) = client_async(format!("ws://{}/ws", self.address), stream).await.unwrap();
         Viewer { socket, page: Page::default(), n_messages: 0 }
     }
 
@@ -190,15 +197,20 @@ impl Viewer {
     pub(crate) async fn until(&mut self, what: &str, ready: impl Fn(&Page) -> bool) {
         let wait = async {
             while !ready(&self.page) {
-                let message = self.socket.next().await.expect("the relay is there").unwrap();
-                if let Message::Binary(bytes) = message {
-                    self.n_messages += 1;
-                    self.page.take(&bytes);
-                }
+                self.take_one().await;
             }
         };
         if timeout(PATIENCE, wait).await.is_err() {
             panic!("waited for {what}, has {:?}", self.page.totals());
+        }
+    }
+
+    /// Takes the next message.
+    pub(crate) async fn take_one(&mut self) {
+        let message = self.socket.next().await.expect("the relay is there").unwrap();
+        if let Message::Binary(bytes) = message {
+            self.n_messages += 1;
+            self.page.take(&bytes);
         }
     }
 
