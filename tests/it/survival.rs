@@ -21,6 +21,9 @@ async fn a_relay_that_comes_back_is_told_everything_again() {
     agent.say(&announce(2, 8, "svc", &p)).await;
     agent.say(&[counts(1, &[(0, 5)]), counts(2, &[(1, 1)]), state(2, State::Ended)]).await;
     viewer.until_total(6).await;
+    // A reset is the relay's own, and so forgotten with it.
+    relay.post("/api/v1/reset", "{}").await;
+    viewer.until_total(0).await;
     let first = viewer.page.relay;
     relay.stop().await;
 
