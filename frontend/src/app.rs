@@ -46,7 +46,8 @@ fn panes(session: Session) {
         session.route.with(|route| (route.tab, route.file.clone(), route.function.clone()))
     });
     effect(move || {
-        target.track();
+        // Reading it is what keeps a memo awake.
+        target.with(|_| ());
         chosen.set("middle");
     });
     attribute(&bind::at(&body(), ".panes"), "data-shown", move || chosen.get());

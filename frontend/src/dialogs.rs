@@ -1,6 +1,5 @@
 //! What lies over the page: the list of keys, the palette, and the question before a reset.
 
-use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, MouseEvent};

@@ -113,7 +113,8 @@ pub(super) fn bind(session: Session, panel: &HtmlElement) {
     let beat = memo(move || session.tick.get() / 8);
     let items = memo(move || {
         session.structure.track();
-        beat.track();
+        // Reading it is what keeps a memo awake.
+        beat.get();
         read(items)
     });
     let list = bind::at(panel, "ul");

@@ -9,4 +9,5 @@ pub mod list;
 pub mod order;
 pub mod rows;
 pub mod splitter;
+pub mod state;
 pub mod text;
