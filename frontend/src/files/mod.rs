@@ -11,9 +11,10 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, KeyboardEvent, MouseEvent};
 
+use crate::session::paint::{self, Beat, SLOW_MS};
 use crate::session::url::{Show, Sort, Tab};
 use crate::session::view::View;
-use crate::session::{Session, paint, read};
+use crate::session::{Session, read};
 use crate::ui::bind::{self, by_id, click, effect, flag, memo, on};
 use crate::ui::fuzzy::Query;
 use crate::ui::rows::{Rows, reveal};
@@ -136,8 +137,13 @@ pub fn bind(session: Session) {
     let mut rows: Rows<TreeRow> = Rows::new(scroller.clone(), ROW_PX, "node");
     let mut active = None;
     let mut nothing = Nothing::default();
-    paint::on_paint(move |_| {
-        shared.paint(&mut rows, &mut nothing);
+    let mut beat = Beat::default();
+    paint::on_paint(move |frame_ms| {
+        let numbers = beat.next(frame_ms, 2.0 * SLOW_MS);
+        if !numbers {
+            paint::request();
+        }
+        shared.paint(&mut rows, numbers, &mut nothing);
         let selected = session.selected.get_untracked();
         let at = shared.state.borrow().position(selected);
         if active != at {
@@ -183,7 +189,8 @@ impl Nothing {
 }
 
 impl Files {
-    fn paint(&self, rows: &mut Rows<TreeRow>, nothing: &mut Nothing) {
+    /// Brings the rows up to date; their numbers only now and then.
+    fn paint(&self, rows: &mut Rows<TreeRow>, numbers: bool, nothing: &mut Nothing) {
         let mut state = self.state.borrow_mut();
         let fresh = state.refresh(self.session);
         let selected = self.session.selected.get_untracked();
@@ -191,14 +198,17 @@ impl Files {
         read(|data| {
             let (view, State { outline, rows: list, options, .. }) = (&data.view, &mut *state);
             let open = open.and_then(|path| view.file_named(&path)).map(|file| Node::File(file.0));
+            let now = data.now_ms();
             rows.update(list.len(), fresh, TreeRow::new, |row, element, index| {
                 row.show(element, view, outline, &list[index], index);
+                row.numbers(element, view, outline, list[index].node, now);
             });
-            let now = data.now_ms();
             rows.each(|row, element, index| {
                 if let Some(shown) = list.get(index) {
                     let node = shown.node;
-                    row.numbers(element, view, outline, node, now);
+                    if numbers {
+                        row.numbers(element, view, outline, node, now);
+                    }
                     row.state(element, selected == Some(node), open == Some(node));
                 }
             });
