@@ -92,8 +92,10 @@ proptest! {
     }
 }
 
-/// The fuzz targets, and where the samples lie that each starts from.
-const TARGETS: [(&str, fn(&[u8])); 5] = [
+type Target = fn(&[u8]);
+
+/// The fuzz targets, by name; the folders of their samples are called the same.
+const TARGETS: [(&str, Target); 5] = [
     ("frames", hostile::frames),
     ("table", hostile::table),
     ("shared_file", hostile::shared_file),
