@@ -22,13 +22,15 @@ pub fn show(session: Session) -> HtmlElement {
         Link::Refused(reason) => reason,
         _ => String::new(),
     });
-    let copied = RwSignal::new(false);
     let copy = bind::at(&welcome, "button");
-    text(&copy, move || if copied.get() { "Copied" } else { "Copy" });
+    let button = copy.clone();
     click(&copy, move || {
+        let button = button.clone();
         spawn_local(async move {
             let write = window().navigator().clipboard().write_text(COMMAND);
-            copied.set(wasm_bindgen_futures::JsFuture::from(write).await.is_ok());
+            if wasm_bindgen_futures::JsFuture::from(write).await.is_ok() {
+                button.set_text_content(Some("Copied"));
+            }
         });
     });
     welcome

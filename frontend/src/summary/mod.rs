@@ -2,7 +2,6 @@
 
 pub mod layout;
 
-use leptos::prelude::*;
 use web_sys::HtmlElement;
 
 use crate::files::{self, layout::Node};
@@ -11,12 +10,13 @@ use crate::ui::bind::{self, click, effect, flag, text};
 use crate::ui::dom::{Bar, Words, child};
 use crate::ui::fuzzy::Query;
 use crate::ui::list::{self, Cells, Content, Look};
+use crate::ui::state::State;
 use crate::ui::text::{age, percent, plural, short};
 use layout::{Column, Row, rows};
 
 struct Table {
     session: Session,
-    column: RwSignal<Column>,
+    column: State<Column>,
     rows: Vec<Row>,
     /// Version of the shape, beat, filter and column that the rows are of.
     made: Option<(u64, u64, String, Column)>,
@@ -83,10 +83,16 @@ impl Content for Table {
     }
 }
 
+thread_local! {
+    /// What the table is sorted by.
+    static COLUMN: State<Column> = State::default();
+}
+
 /// The table of functions.
 pub fn show(session: Session) -> HtmlElement {
     let section = bind::copy("functions");
-    let column = RwSignal::new(Column::default());
+    let column = COLUMN.with(|column| *column);
+    column.set(Column::default());
     effect(move || {
         column.track();
         session.tick.update(|tick| *tick += 1);
