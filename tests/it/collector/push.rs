@@ -372,7 +372,8 @@ fn what_has_no_place_in_shared_memory_is_pushed_beside_what_is_read() {
     let mut program = Running::start(&mut command);
     let profile = || {
         let mut command = Command::new(tests::coverglass());
-        command.args(["profile", "--url", &relay.address]).env_remove("COVERGLASS_TOKEN");
+        command.args(["profile", "--service", "small", "--url", &relay.address]);
+        command.env_remove("COVERGLASS_TOKEN");
         String::from_utf8(command.output().expect("coverglass starts").stdout).expect("text")
     };
     let tick = |profile: &str, file: &str| {

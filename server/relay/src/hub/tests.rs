@@ -274,7 +274,10 @@ fn a_process_that_is_renamed_is_told_anew_to_early_slow_and_late_viewers() {
     hub.reset(&Scope::default(), 600).unwrap();
     run(&mut hub, handle, &[(1, 3)]);
     let about = wire::frame::Process { key: [1; 16], service: "t".into(), ..Default::default() };
-    assert_eq!(hub.announce(7, about, 0).unwrap(), Announced::As(handle));
+    assert_eq!(hub.announce(7, about.clone(), 0).unwrap(), Announced::As(handle));
+    // Another agent knows only its file.
+    let (arguments, service) = (vec!["/bin/a.out".into(), "-v".into()], "a.out".into());
+    hub.announce(8, wire::frame::Process { arguments, service, ..about }, 0).unwrap();
     hub.tick();
     page.catch_up(&mut hub, &mut early);
     assert_eq!((page.processes[&handle].service.as_str(), page.total()), ("t", 1));
