@@ -103,6 +103,14 @@ impl Served {
         .await
     }
 
+    /// One of its counters of itself.
+    pub(crate) async fn metric(&self, name: &str) -> usize {
+        let metrics = self.get("/metrics").await.body;
+        let mut lines = metrics.lines().filter_map(|line| line.split_once(' '));
+        let found = lines.find(|(found, _)| *found == name).and_then(|(_, n)| n.parse().ok());
+        found.unwrap_or_else(|| panic!("no {name} in {metrics}"))
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &str) -> Reply {
         let (address, length) = (self.address, body.len());
         self.raw(&format!(
@@ -205,8 +213,7 @@ impl Viewer {
         }
     }
 
-    /// Takes the next message.
-    pub(crate) async fn take_one(&mut self) {
+    async fn take_one(&mut self) {
         let message = self.socket.next().await.expect("the relay is there").unwrap();
         if let Message::Binary(bytes) = message {
             self.n_messages += 1;
