@@ -105,7 +105,7 @@ async fn ended_processes_beyond_the_bound_become_one_and_no_count_is_lost() {
     let text = relay.get("/api/v1/profile").await.body;
     assert!(text.ends_with("example.com/p/a.go:4.2,4.9 2 250\n"), "{text}");
     // What the agent still says of those that were folded is heard and counts for nothing.
-    agent.say(&[counts(0, &[(0, 5)]), counts(199, &[(1, 1)])]).await;
+    agent.say(&[counts(0, &[(0, 5)]), counts(1, &[(1, 1)])]).await;
     let mut again = relay.agent().await;
     again.say(&announce(3, 0, "job", &p)).await;
     again.say(&[counts(3, &[(0, 5)])]).await;
