@@ -15,6 +15,7 @@ use crate::ui::bind::{self, attribute, body, by_id, click, effect, flag, memo, o
 use crate::ui::dom::Bar;
 use crate::ui::dynamic::{self, part};
 use crate::ui::splitter::splitter;
+use crate::ui::state::State;
 use crate::ui::text::{grouped, length, percent, rate};
 use crate::{compare, files, live, summary};
 
@@ -40,7 +41,7 @@ fn panes(session: Session) {
         event.prevent_default();
         keys::focus("main");
     });
-    let chosen = RwSignal::new("middle");
+    let chosen = State::new("middle");
     // On a narrow screen, whoever picks something wants to see it.
     let target = memo(move || {
         session.route.with(|route| (route.tab, route.file.clone(), route.function.clone()))

@@ -1,6 +1,6 @@
 //! The palette: go to any file, function or command by a few letters.
 
-use leptos::prelude::*;
+use crate::ui::state::State;
 use wasm_bindgen::JsCast;
 use web_sys::{Event, HtmlElement, HtmlInputElement, KeyboardEvent};
 
@@ -120,8 +120,8 @@ fn run(session: Session, choice: Choice) {
 pub fn bind(session: Session) {
     let dialog = Dialog::Palette.element();
     let input: HtmlInputElement = bind::at(&dialog, "input").unchecked_into();
-    let text = RwSignal::new(String::new());
-    let at = RwSignal::new(0usize);
+    let text = State::new(String::new());
+    let at = State::new(0usize);
     let found = memo(move || entries(&text.get()));
     bind::edited(&input, "input", move |typed| {
         text.set(typed);
@@ -156,7 +156,7 @@ pub fn bind(session: Session) {
     });
 }
 
-fn row(session: Session, at: RwSignal<usize>, position: usize, entry: &Entry) -> HtmlElement {
+fn row(session: Session, at: State<usize>, position: usize, entry: &Entry) -> HtmlElement {
     let row = bind::copy("palette-row");
     row.set_id(&format!("palette{position}"));
     bind::at(&row, ".name").set_text_content(Some(&entry.name));

@@ -7,7 +7,6 @@ use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 
 use coverage::FileIdx;
-use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, KeyboardEvent, MouseEvent};
 

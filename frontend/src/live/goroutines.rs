@@ -36,7 +36,7 @@ type Chosen = Rc<Cell<Option<(u32, u64)>>>;
 
 struct List {
     chosen: Chosen,
-    version: RwSignal<u64>,
+    picked: RwSignal<bool>,
     rows: Vec<(u32, u64)>,
 }
 
@@ -97,7 +97,7 @@ impl Content for List {
 
     fn pick(&mut self, index: usize) {
         self.chosen.set(self.rows.get(index).copied());
-        self.version.update(|version| *version += 1);
+        self.picked.set(true);
     }
 
     fn key(&self, index: usize) -> u64 {
@@ -174,12 +174,12 @@ pub(super) fn bind(session: Session, panel: &HtmlElement) {
     text(&bind::at(&line, "span"), move || numbers.get());
     click(&bind::at(&line, "button"), || write(|data| data.flow.clear()));
 
-    let version = RwSignal::new(0u64);
+    let picked = RwSignal::new(false);
     let chosen = Chosen::default();
-    let list = List { chosen: chosen.clone(), version, rows: Vec::new() };
+    let list = List { chosen: chosen.clone(), picked, rows: Vec::new() };
     let entries = Entries { session, chosen, rows: Vec::new(), first: 0 };
     let halves = bind::at(panel, ".halves");
-    flag(&halves, "data-two", move || version.get() > 0);
+    flag(&halves, "data-two", move || picked.get());
     list::fill(&bind::at(&halves, ".list"), LIST, list);
     list::fill(&bind::at(&halves, ".list + .list"), ENTRIES, entries);
 }

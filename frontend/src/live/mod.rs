@@ -6,8 +6,6 @@ pub mod now;
 pub mod processes;
 pub mod trace;
 
-use leptos::prelude::*;
-
 use crate::session::Session;
 use crate::session::url::Panel;
 use crate::ui::bind::{self, attribute, by_id, click, effect, flag, memo};

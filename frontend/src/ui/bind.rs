@@ -18,12 +18,14 @@
 use std::borrow::Cow;
 
 use leptos::prelude::{
-    AnyView, LocalStorage, Memo, Mountable, Render, RenderEffect, StoredValue, WithValue, document,
+    AnyView, LocalStorage, Mountable, Render, RenderEffect, StoredValue, WithValue, document,
     on_cleanup,
 };
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{Element, Event, EventTarget, HtmlElement, HtmlInputElement, HtmlTemplateElement};
+
+use super::state::Derived;
 
 type Value = Cow<'static, str>;
 
@@ -80,9 +82,8 @@ fn effect_of(mut run: Box<dyn FnMut()>) {
 /// A number, text or choice that is computed and compared before it goes on.
 pub fn memo<T: PartialEq + Send + Sync + 'static>(
     compute: impl Fn() -> T + Send + Sync + 'static,
-) -> Memo<T> {
-    let compute: Box<dyn Fn() -> T + Send + Sync> = Box::new(compute);
-    Memo::new(move |_| compute())
+) -> Derived<T> {
+    Derived::new(compute)
 }
 
 /// Keeps the text of an element.

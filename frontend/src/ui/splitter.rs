@@ -1,7 +1,7 @@
 //! A bar between two panes that is dragged, or moved with the arrow keys.
 
+use crate::ui::state::State;
 use gloo::storage::{LocalStorage, Storage};
-use leptos::prelude::*;
 use web_sys::{Element, KeyboardEvent, PointerEvent};
 
 use super::bind::{attribute, body, effect, on};
@@ -18,7 +18,7 @@ pub fn splitter(bar: &Element, property: &'static str, on_right: bool) {
     let stored = LocalStorage::raw().get_item(&key).ok().flatten();
     let stored = stored.and_then(|text| text.parse().ok()).or_else(|| number("aria-valuenow"));
     let clamp = move |wanted: i32| wanted.min(limits.1).max(limits.0);
-    let width = RwSignal::new(clamp(stored.unwrap_or(0)));
+    let width = State::new(clamp(stored.unwrap_or(0)));
 
     attribute(bar, "aria-valuenow", move || width.get().to_string());
     let mut before = None;
@@ -31,7 +31,7 @@ pub fn splitter(bar: &Element, property: &'static str, on_right: bool) {
         paint::request();
     });
 
-    let dragged = RwSignal::new(None::<(i32, i32)>);
+    let dragged = State::new(None::<(i32, i32)>);
     let element = bar.clone();
     on(bar, "pointerdown", move |event: PointerEvent| {
         event.prevent_default();
