@@ -54,7 +54,7 @@ pub fn text(bytes: &[u8]) {
 /// read. The bytes are a list of edits: offset (2 bytes), length (1 byte, 0 for another poll, 255
 /// to cut the file there), and so many bytes. Frames that the collector sends can be read.
 pub fn shared_file(bytes: &[u8]) {
-    let folder = Scratch::new("hostile");
+    let folder = Scratch::in_memory("hostile");
     let mut target = forge::Target::new(folder.path(), std::process::id(), &["shop", "-v"]);
     target.register(&forge::table("example.com/a", "a", 3, 3));
     target.register(&forge::table("example.com/b", "main", 2, 2));

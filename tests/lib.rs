@@ -116,15 +116,18 @@ pub fn output(command: &mut Command) -> Output {
     output
 }
 
-/// Waits until `ready` gives something. The deadline is generous: it only turns a hang into a
-/// failure that says what was awaited.
+/// How long anything is waited for. It only turns a hang into a failure that says what was awaited,
+/// so it is generous: a machine that has much else to do is no failure.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until `ready` gives something.
 pub fn until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(value) = ready() {
             return value;
         }
-        assert!(Instant::now() < deadline, "waited a minute for {what}");
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
 
-use crate::coverglass;
+use crate::{PATIENCE, coverglass};
 
 /// A relay that runs until this is dropped.
 #[derive(Debug)]
@@ -70,7 +69,7 @@ fn follow(stream: impl Read + Send + 'static, lines: SyncSender<String>) {
 
 fn await_address(said: &Receiver<String>) -> String {
     let mut seen = Vec::new();
-    while let Ok(line) = said.recv_timeout(Duration::from_secs(30)) {
+    while let Ok(line) = said.recv_timeout(PATIENCE) {
         if let Some((_, rest)) = line.split_once("http://127.0.0.1:") {
             let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
             return format!("127.0.0.1:{port}");

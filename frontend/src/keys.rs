@@ -1,61 +1,32 @@
-//! The keyboard: what each key does, the overlay that lists them, and the palette.
+//! The keyboard: what each key does, and where it goes.
 
-use gloo::events::{EventListener, EventListenerOptions};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, KeyboardEvent};
 
+use crate::dialogs::{self, Dialog};
 use crate::session::Session;
 use crate::session::url::Tab;
 use crate::source::go_uncovered;
+use crate::ui::bind::on;
 
-/// Keys and what they do, as the overlay lists them.
-pub const KEYS: &[(&str, &str)] = &[
-    ("/", "Filter packages, files and functions"),
-    ("n  p", "Next, previous uncovered code in the file"),
-    ("m", "Mark: start or end a recording"),
-    ("Space", "Pause or resume"),
-    ("1  2  3", "Source, functions, recordings"),
-    ("t", "Trace what is selected in the tree"),
-    ("↑ ↓ ← →", "Move, open and close in the tree"),
-    ("Enter", "Open the selected row"),
-    ("Ctrl K  ⌘ K", "Go to any file, function or command"),
-    ("Esc", "Close, clear, back to live counts"),
-    ("?", "This list"),
-];
-
-/// What lies over the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overlay {
-    /// The list of keys.
-    Keys,
-    /// The palette.
-    Palette,
-    /// The question before counts are reset.
-    Reset,
-}
-
-/// Listens for keys as long as the page lives.
-pub fn listen(session: Session, overlay: RwSignal<Option<Overlay>>) {
-    let options = EventListenerOptions::enable_prevent_default();
-    EventListener::new_with_options(&document(), "keydown", options, move |event| {
-        let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
-        if pressed(session, overlay, event) {
+/// Listens for keys as long as the page lives. The dialog in `index.html` lists them.
+pub fn listen(session: Session) {
+    on(&document(), "keydown", move |event: KeyboardEvent| {
+        if pressed(session, &event) {
             event.prevent_default();
         }
-    })
-    .forget();
+    });
 }
 
-fn pressed(session: Session, overlay: RwSignal<Option<Overlay>>, event: &KeyboardEvent) -> bool {
+fn pressed(session: Session, event: &KeyboardEvent) -> bool {
     let key = event.key();
     if (event.ctrl_key() || event.meta_key()) && key.eq_ignore_ascii_case("k") {
-        overlay.set(Some(Overlay::Palette));
+        Dialog::Palette.open();
         return true;
     }
     // A dialog has its own keys, and a field its letters.
-    if overlay.get_untracked().is_some() || event.ctrl_key() || event.meta_key() || event.alt_key()
-    {
+    if event.ctrl_key() || event.meta_key() || event.alt_key() || dialogs::any_open() {
         return false;
     }
     let target = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok());
@@ -64,7 +35,7 @@ fn pressed(session: Session, overlay: RwSignal<Option<Overlay>>, event: &Keyboar
         return false;
     }
     match key.as_str() {
-        "?" => overlay.set(Some(Overlay::Keys)),
+        "?" => Dialog::Keys.open(),
         "/" => focus("filter"),
         "n" => go_uncovered(false),
         "p" => go_uncovered(true),

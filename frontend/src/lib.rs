@@ -13,6 +13,7 @@
 
 pub mod app;
 pub mod compare;
+pub mod dialogs;
 pub mod files;
 pub mod keys;
 pub mod live;
@@ -21,3 +22,4 @@ pub mod session;
 pub mod source;
 pub mod summary;
 pub mod ui;
+pub mod welcome;

@@ -1,15 +1,15 @@
 //! The palette: go to any file, function or command by a few letters.
 
-use leptos::html::Input;
-use leptos::prelude::*;
+use crate::ui::state::State;
+use wasm_bindgen::JsCast;
+use web_sys::{Event, HtmlElement, HtmlInputElement, KeyboardEvent};
 
-use crate::app::download;
+use crate::dialogs::{self, Dialog, download};
 use crate::files::{self, layout::Node};
-use crate::keys::Overlay;
 use crate::session::theme::Theme;
 use crate::session::url::{Panel, Tab};
 use crate::session::{Session, read};
-use crate::ui::dynamic::{self, click, effect, flag, memo, part, shown};
+use crate::ui::bind::{self, attribute, by_id, click, flag, memo, on, part, shown};
 use crate::ui::fuzzy::Query;
 use crate::ui::order::by_key;
 
@@ -101,14 +101,14 @@ fn entries(text: &str) -> Vec<Entry> {
     found.into_iter().map(|(_, entry)| entry).collect()
 }
 
-fn run(session: Session, overlay: RwSignal<Option<Overlay>>, choice: Choice) {
-    overlay.set(None);
+fn run(session: Session, choice: Choice) {
+    dialogs::close();
     match choice {
         Choice::Node(node) => files::open(session, node),
         Choice::Command(Command::Mark) => session.mark(),
         Choice::Command(Command::Pause) => session.toggle_pause(),
-        Choice::Command(Command::Reset) => overlay.set(Some(Overlay::Reset)),
-        Choice::Command(Command::Keys) => overlay.set(Some(Overlay::Keys)),
+        Choice::Command(Command::Reset) => Dialog::Reset.open(),
+        Choice::Command(Command::Keys) => Dialog::Keys.open(),
         Choice::Command(Command::Download) => download(session),
         Choice::Command(Command::Theme(theme)) => session.theme.set(theme),
         Choice::Command(Command::Tab(tab)) => session.go(|route| route.tab = tab),
@@ -116,20 +116,18 @@ fn run(session: Session, overlay: RwSignal<Option<Overlay>>, choice: Choice) {
     }
 }
 
-/// The palette, inside a dialog.
-#[component]
-pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
-    let session = Session::expect();
-    let input: NodeRef<Input> = NodeRef::new();
-    let text = RwSignal::new(String::new());
-    let at = RwSignal::new(0usize);
+/// Brings the palette in `index.html` to life.
+pub fn bind(session: Session) {
+    let dialog = Dialog::Palette.element();
+    let input: HtmlInputElement = bind::at(&dialog, "input").unchecked_into();
+    let text = State::new(String::new());
+    let at = State::new(0usize);
     let found = memo(move || entries(&text.get()));
-    effect(move || {
-        if let Some(input) = input.get() {
-            let _ = input.focus();
-        }
+    bind::edited(&input, "input", move |typed| {
+        text.set(typed);
+        at.set(0);
     });
-    let pressed = move |event: web_sys::KeyboardEvent| {
+    on(&input, "keydown", move |event: KeyboardEvent| {
         let last = found.with(Vec::len).saturating_sub(1);
         match event.key().as_str() {
             "ArrowDown" => at.update(|at| *at = (*at + 1).min(last)),
@@ -137,48 +135,34 @@ pub fn Palette(overlay: RwSignal<Option<Overlay>>) -> impl IntoView {
             "Enter" => {
                 let choice = found.with(|found| found.get(at.get_untracked()).map(|e| e.choice));
                 if let Some(choice) = choice {
-                    run(session, overlay, choice);
+                    run(session, choice);
                 }
             }
             _ => return,
         }
         event.prevent_default();
-    };
-    view! {
-        <div class="palette">
-            <input
-                type="text"
-                role="combobox"
-                aria-label="Go to a file, function or command"
-                aria-expanded="true"
-                aria-controls="palette-list"
-                aria-activedescendant=dynamic::text(move || format!("palette{}", at.get()))
-                placeholder="Go to a file, function or command…"
-                autocomplete="off"
-                spellcheck="false"
-                node_ref=input
-                on:input=move |event| {
-                    text.set(event_target_value(&event));
-                    at.set(0);
-                }
-                on:keydown=pressed
-            />
-            <ul id="palette-list" role="listbox" aria-label="Found">
-                {part(move || found.get().into_iter().enumerate().map(|(position, entry)| view! {
-                    <li
-                        id=format!("palette{position}")
-                        role="option"
-                        aria-selected=flag(move || at.get() == position)
-                        on:click=click(move || run(session, overlay, entry.choice))
-                    >
-                        <span class="name">{entry.name}</span>
-                        <span class="place">{entry.detail}</span>
-                    </li>
-                }).collect_view().into_any())}
-            </ul>
-            {shown(move || found.with(Vec::is_empty), || view! {
-                <p class="dim">"Nothing found"</p>
-            }.into_any())}
-        </div>
-    }
+    });
+    attribute(&input, "aria-activedescendant", move || format!("palette{}", at.get()));
+    part(&by_id("palette-list"), move || {
+        let entries = found.get().into_iter().enumerate();
+        entries.map(|(position, entry)| row(session, at, position, &entry)).collect()
+    });
+    shown(&bind::at(&dialog, ".dim"), move || found.with(Vec::is_empty));
+    // The next one who opens it starts anew.
+    on(&dialog, "close", move |_: Event| {
+        input.set_value("");
+        text.set(String::new());
+        at.set(0);
+    });
+}
+
+fn row(session: Session, at: State<usize>, position: usize, entry: &Entry) -> HtmlElement {
+    let row = bind::copy("palette-row");
+    row.set_id(&format!("palette{position}"));
+    bind::at(&row, ".name").set_text_content(Some(&entry.name));
+    bind::at(&row, ".place").set_text_content(Some(&entry.detail));
+    flag(&row, "aria-selected", move || at.get() == position);
+    let choice = entry.choice;
+    click(&row, move || run(session, choice));
+    row
 }

@@ -92,6 +92,37 @@ proptest! {
     }
 }
 
+type Target = fn(&[u8]);
+
+/// The fuzz targets, by name; the folders of their samples are called the same.
+const TARGETS: [(&str, Target); 5] = [
+    ("frames", hostile::frames),
+    ("table", hostile::table),
+    ("shared_file", hostile::shared_file),
+    ("go_meta", hostile::meta),
+    ("go_text", hostile::text),
+];
+
+#[test]
+fn samples_and_what_fuzzing_found_do_no_harm() {
+    for (name, target) in TARGETS {
+        let folders = ["tests/fixtures/hostile", "tests/fixtures"];
+        let folders = folders.map(|folder| repository().join(folder).join(name));
+        let mut n_samples = 0;
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            for entry in std::fs::read_dir(folder).expect("it can be listed") {
+                let path = entry.expect("it can be listed").path();
+                target(&std::fs::read(path).expect("a sample can be read"));
+                n_samples += 1;
+            }
+        }
+        assert!(n_samples > 0, "{name} has no samples");
+        let run =
+            std::fs::read_to_string(repository().join("tests/fuzz/run")).expect("it is there");
+        assert!(run.contains(name), "{name} is not run");
+    }
+}
+
 #[test]
 fn samples_are_whole() {
     assert!(formats::go_meta::read(&fixture("go_meta/exits.covmeta")).is_ok());

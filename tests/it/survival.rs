@@ -21,6 +21,9 @@ async fn a_relay_that_comes_back_is_told_everything_again() {
     agent.say(&announce(2, 8, "svc", &p)).await;
     agent.say(&[counts(1, &[(0, 5)]), counts(2, &[(1, 1)]), state(2, State::Ended)]).await;
     viewer.until_total(6).await;
+    // A reset is the relay's own, and so forgotten with it.
+    relay.post("/api/v1/reset", "{}").await;
+    viewer.until_total(0).await;
     let first = viewer.page.relay;
     relay.stop().await;
 
@@ -156,6 +159,23 @@ fn a_port_that_is_taken_is_said_in_one_sentence() {
             "coverglass: another program has taken {listen}; choose another port with --listen\n"
         )
     );
+}
+
+#[tokio::test]
+async fn killing_the_demo_ends_its_program() {
+    if !tests::has_go() {
+        return;
+    }
+    let scratch = Scratch::new("survival");
+    let counters = scratch.folder("counters");
+    let arguments = ["demo", "--listen", "127.0.0.1:0"];
+    let mut demo = Running::start(&arguments, &counters, crate::collector::cache());
+    let mut first = viewer(&demo.url()).await;
+    first.until("the program", |page| page.states(State::Running) == 1).await;
+    demo.kill();
+    let mut serve = Running::start(&["serve", "--listen", "127.0.0.1:0"], &counters, &counters);
+    let mut second = viewer(&serve.url()).await;
+    second.until("its end", |page| page.states(State::Ended) == 1).await;
 }
 
 #[cfg(unix)]

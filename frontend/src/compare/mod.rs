@@ -4,16 +4,15 @@ pub mod layout;
 
 use std::sync::Arc;
 
-use leptos::prelude::*;
-use web_sys::HtmlElement;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlElement, HtmlInputElement};
 
 use crate::session::recording::Recorded;
 use crate::session::url::Tab;
 use crate::session::{Session, api, paint, read};
+use crate::ui::bind::{self, click, effect, flag, part, shown, text};
 use crate::ui::dom::{Words, child};
-use crate::ui::dynamic::{click, flag, part, shown, text};
-use crate::ui::icon::icon;
-use crate::ui::list::{Cells, Content, Look, list_box};
+use crate::ui::list::{self, Cells, Content, Look};
 use crate::ui::text::{ago, length, plural, short};
 use layout::{Ran, ran, words};
 
@@ -25,9 +24,7 @@ struct Functions {
 
 impl Content for Functions {
     fn collect(&mut self) -> usize {
-        let recorded = self.session.lens.get_untracked().and_then(|position| {
-            self.session.recorded.with_untracked(|list| list.get(position).cloned())
-        });
+        let recorded = chosen(self.session);
         let same = match (&recorded, &self.recorded) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
             (None, None) => true,
@@ -87,117 +84,101 @@ impl Content for Functions {
 }
 
 /// Recordings: a list of them, and what ran in the chosen one.
-#[component]
-pub fn Recordings() -> impl IntoView {
-    let session = Session::expect();
+pub fn show(session: Session) -> HtmlElement {
     // The last one is shown to who comes here without having chosen.
     if session.lens.get_untracked().is_none() {
         session.lens.set(session.recorded.with_untracked(Vec::len).checked_sub(1));
     }
+    let section = bind::copy("recordings");
     let any = move || session.recorded.with(|list| !list.is_empty());
-    view! {
-        <section class="recordings" aria-label="Recordings">
-            {shown(any, move || view! {
-                <div class="recording-tabs" role="group" aria-label="Recordings">
-                    {part(move || tabs(session))}
-                </div>
-                {part(move || head(session))}
-                {list_box(
-                    Look { label: "Functions that ran", id: "ran", row_px: 50.0, class: "ran" },
-                    Functions { session, recorded: None, rows: Vec::new() },
-                )}
-            }.into_any())}
-            {shown(move || !any(), move || nothing(session))}
-        </section>
-    }
+    shown(&bind::at(&section, ".tab-body"), any);
+    part(&bind::at(&section, ".recording-tabs"), move || tabs(session));
+    head(session, &section);
+    let look = Look { label: "", id: "ran", row_px: 50.0, class: "ran" };
+    let content = Functions { session, recorded: None, rows: Vec::new() };
+    list::fill(&bind::at(&section, ".list"), look, content);
+
+    let nothing = bind::at(&section, ".empty");
+    shown(&nothing, move || !any());
+    let mark = bind::at(&nothing, "button");
+    click(&mark, move || session.mark());
+    text(&bind::at(&mark, "span"), move || {
+        if session.recording.get().is_some() { "Mark the end" } else { "Start recording" }
+    });
+    section
 }
 
-fn tabs(session: Session) -> AnyView {
-    let tabs = session.recorded.get().into_iter().enumerate().map(|(position, recorded)| {
-        view! {
-            <button
-                class="plain"
-                aria-pressed=flag(move || session.lens.get() == Some(position))
-                on:click=click(move || {
-                    session.lens.set(Some(position));
-                    paint::request();
-                })
-            >{recorded.name.clone()}</button>
+fn tabs(session: Session) -> Vec<HtmlElement> {
+    let names = session
+        .recorded
+        .with(|list| -> Vec<_> { list.iter().map(|recorded| recorded.name.clone()).collect() });
+    let mut tabs = Vec::new();
+    for (position, name) in names.iter().enumerate() {
+        let tab = bind::copy("recording-tab");
+        tab.set_text_content(Some(name));
+        flag(&tab, "aria-pressed", move || session.lens.get() == Some(position));
+        click(&tab, move || {
+            session.lens.set(Some(position));
+            paint::request();
+        });
+        tabs.push(tab);
+    }
+    tabs
+}
+
+/// What stands above the functions: name and facts of the chosen recording.
+fn head(session: Session, section: &HtmlElement) {
+    let choose = bind::at(section, ".choose");
+    let head = bind::at(section, ".recording-head");
+    let name: HtmlInputElement = bind::at(&head, "input").unchecked_into();
+    let facts = bind::at(&head, ".facts");
+    let about = bind::at(section, ".about");
+    bind::edited(&name, "change", move |name| {
+        if let Some(position) = session.lens.get_untracked() {
+            session.rename(position, name);
         }
     });
-    tabs.collect_view().into_any()
+    click(&bind::at(&head, ".plain"), move || {
+        if let Some(recorded) = chosen(session) {
+            api::save(&file_name(&recorded.name), &formats::go_text::write(&recorded.profile));
+        }
+    });
+    click(&bind::at(&head, ".tool"), move || {
+        if let Some(position) = session.lens.get_untracked() {
+            session.discard(position);
+        }
+    });
+    effect(move || {
+        session.lens.track();
+        session.recorded.track();
+        let recorded = chosen(session);
+        choose.set_hidden(recorded.is_some());
+        head.set_hidden(recorded.is_none());
+        about.set_hidden(recorded.is_none());
+        let Some(recorded) = recorded else { return };
+        name.set_value(&recorded.name);
+        let totals = recorded.profile.totals();
+        let hits = recorded.profile.counts().iter().fold(0u64, |sum, &n| sum.saturating_add(n));
+        let took = length(recorded.length_ms);
+        let functions = plural(totals.functions.covered, "function");
+        let units = plural(totals.units.covered, "unit");
+        let hits_text = plural(hits, "hit");
+        facts.set_text_content(Some(&format!("{functions} · {units} · {hits_text} in {took}")));
+        let since = read(|data| data.now_ms()).saturating_sub(recorded.started_ms);
+        bind::set(&facts, "title", &format!("started {}", ago(since)));
+        let nothing = format!("Nothing ran in these {took}");
+        about.set_text_content(Some(if hits == 0 {
+            &nothing
+        } else {
+            "Counts are what was added between the marks; pick a function to see only them in the source"
+        }));
+    });
 }
 
-fn nothing(session: Session) -> AnyView {
-    view! {
-        <div class="empty">
-            <h2>"What did this click execute?"</h2>
-            <ol>
-                <li>"Set a mark: the recording begins"</li>
-                <li>"Do one thing in your program: click, request, run a test"</li>
-                <li>"Mark again: here are the functions and lines that ran in between, with their counts, and nothing else"</li>
-            </ol>
-            <button class="primary" on:click=click(move || session.mark())>
-                {icon("mark")}
-                {text(move || {
-                    let under_way = session.recording.get().is_some();
-                    (if under_way { "Mark the end" } else { "Start recording" }).into()
-                })}
-                <kbd>"m"</kbd>
-            </button>
-        </div>
-    }
-    .into_any()
-}
-
-fn head(session: Session) -> AnyView {
-    let position = session.lens.get();
-    let chosen = position.and_then(|at| session.recorded.with(|list| list.get(at).cloned()));
-    let (Some(position), Some(recorded)) = (position, chosen) else {
-        return view! { <p class="hint dim">"Choose a recording"</p> }.into_any();
-    };
-    let totals = recorded.profile.totals();
-    let hits = recorded.profile.counts().iter().fold(0u64, |sum, &n| sum.saturating_add(n));
-    let took = length(recorded.length_ms);
-    let facts = format!(
-        "{} · {} · {} in {took}",
-        plural(totals.functions.covered, "function"),
-        plural(totals.units.covered, "unit"),
-        plural(hits, "hit"),
-    );
-    let since = read(|data| data.now_ms()).saturating_sub(recorded.started_ms);
-    let hint = if hits == 0 {
-        format!("Nothing ran in these {took}")
-    } else {
-        "Counts are what was added between the marks; pick a function to see only them in the source".into()
-    };
-    let name = recorded.name.clone();
-    let save = move || {
-        api::save(&file_name(&recorded.name), &formats::go_text::write(&recorded.profile));
-    };
-    view! {
-        <div class="recording-head">
-            <input
-                aria-label="Name of the recording"
-                maxlength="80"
-                prop:value=name
-                on:change=move |event| session.rename(position, event_target_value(&event))
-            />
-            <span class="facts" title=format!("started {}", ago(since))>{facts}</span>
-            <button class="plain" title="Download as Go text profile" on:click=click(save)>
-                {icon("download")}
-                "Profile"
-            </button>
-            <button
-                class="tool"
-                title="Discard"
-                aria-label="Discard this recording"
-                on:click=click(move || session.discard(position))
-            >{icon("trash")}</button>
-        </div>
-        <p class="dim hint">{hint}</p>
-    }
-    .into_any()
+/// The chosen recording.
+fn chosen(session: Session) -> Option<Arc<Recorded>> {
+    let position = session.lens.get_untracked()?;
+    session.recorded.with_untracked(|list| list.get(position).cloned())
 }
 
 /// A name that every file system takes.

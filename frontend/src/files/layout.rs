@@ -186,7 +186,8 @@ pub struct Options {
 }
 
 impl Options {
-    fn filters(&self) -> bool {
+    /// Whether nodes are left out.
+    pub fn filters(&self) -> bool {
         !self.query.is_empty() || self.show != Show::All
     }
 }

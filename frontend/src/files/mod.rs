@@ -3,21 +3,19 @@
 pub mod layout;
 mod row;
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 
 use coverage::FileIdx;
-use leptos::html::{Div, Input};
-use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{KeyboardEvent, MouseEvent};
+use web_sys::{Element, HtmlElement, KeyboardEvent, MouseEvent};
 
-use crate::session::url::{Route, Show, Sort, Tab};
+use crate::session::paint::{self, Beat, SLOW_MS};
+use crate::session::url::{Show, Sort, Tab};
 use crate::session::view::View;
-use crate::session::{Session, paint, read};
-use crate::ui::dynamic::{click, effect, flag, memo, part};
+use crate::session::{Session, read};
+use crate::ui::bind::{self, by_id, click, effect, flag, memo, on};
 use crate::ui::fuzzy::Query;
-use crate::ui::icon::icon;
 use crate::ui::rows::{Rows, reveal};
 use layout::{Key, Node, Options, Outline, Row, Tree};
 use row::TreeRow;
@@ -110,96 +108,157 @@ fn target(view: &View, node: Node) -> Option<(String, Option<String>)> {
 }
 
 /// The tree with its filters.
-#[component]
-pub fn Files() -> impl IntoView {
-    let session = Session::expect();
-    let state = Rc::new(RefCell::new(State::default()));
-    let scroller: NodeRef<Div> = NodeRef::new();
-    let active = RwSignal::new(None::<String>);
-    let empty = RwSignal::new(None::<&'static str>);
+struct Files {
+    session: Session,
+    scroller: HtmlElement,
+    state: RefCell<State>,
+}
 
-    let shared = state.clone();
-    let filter = memo(move || {
-        session.route.with(|route: &Route| (route.query.clone(), route.show, route.sort))
-    });
+/// Brings the tree in `index.html` to life.
+pub fn bind(session: Session) {
+    filters(session);
+    let scroller = by_id("tree");
+    let state = RefCell::default();
+    let files = Rc::new(Files { session, scroller: scroller.clone(), state });
+
+    let shared = files.clone();
+    let filter =
+        memo(move || session.route.with(|route| (route.query.clone(), route.show, route.sort)));
     effect(move || {
         let (query, show, sort) = filter.get();
-        let mut state = shared.borrow_mut();
+        let mut state = shared.state.borrow_mut();
         state.options = Options { query: Query::new(&query), show, sort, now_ms: 0 };
         state.stale = true;
         paint::request();
     });
 
-    let shared = state.clone();
-    let mut rows: Option<Rows<TreeRow>> = None;
-    paint::on_paint(move |_| {
-        let Some(element) = scroller.get_untracked() else { return };
-        let rows = rows.get_or_insert_with(|| Rows::new(element.unchecked_into(), ROW_PX, "node"));
-        let mut state = shared.borrow_mut();
-        let fresh = state.refresh(session);
+    let shared = files.clone();
+    let mut rows: Rows<TreeRow> = Rows::new(scroller.clone(), ROW_PX, "node");
+    let mut active = None;
+    let mut nothing = Nothing::default();
+    let mut beat = Beat::default();
+    paint::on_paint(move |frame_ms| {
+        let numbers = beat.next(frame_ms, 2.0 * SLOW_MS);
+        if !numbers {
+            paint::request();
+        }
+        shared.paint(&mut rows, numbers, &mut nothing);
         let selected = session.selected.get_untracked();
-        let open = session.route.with_untracked(|route| route.file.clone());
+        let at = shared.state.borrow().position(selected);
+        if active != at {
+            active = at;
+            let id = at.map(|index| format!("node{index}")).unwrap_or_default();
+            bind::set(&shared.scroller, "aria-activedescendant", &id);
+        }
+    });
+
+    let shared = files.clone();
+    on(&scroller, "click", move |event: MouseEvent| shared.clicked(&event));
+    let shared = files.clone();
+    on(&scroller, "keydown", move |event: KeyboardEvent| {
+        if shared.pressed(&event) {
+            event.prevent_default();
+            event.stop_propagation();
+            paint::request();
+        }
+    });
+
+    // Whoever opens a file by other means finds it selected here.
+    effect(move || files.follow());
+}
+
+/// What stands in place of the rows where there are none: the text, and whether a filter is set.
+#[derive(Default)]
+struct Nothing {
+    shown: Option<(&'static str, bool)>,
+}
+
+impl Nothing {
+    fn show(&mut self, now: Option<(&'static str, bool)>) {
+        if self.shown == now {
+            return;
+        }
+        self.shown = now;
+        let place = by_id("tree-nothing");
+        place.set_hidden(now.is_none());
+        let (text, filtered) = now.unwrap_or_default();
+        bind::at(&place, "p").set_text_content(Some(text));
+        bind::at(&place, "button").set_hidden(!filtered);
+    }
+}
+
+impl Files {
+    /// Brings the rows up to date; their numbers only now and then.
+    fn paint(&self, rows: &mut Rows<TreeRow>, numbers: bool, nothing: &mut Nothing) {
+        let mut state = self.state.borrow_mut();
+        let fresh = state.refresh(self.session);
+        let selected = self.session.selected.get_untracked();
+        let open = self.session.route.with_untracked(|route| route.file.clone());
         read(|data| {
-            let (view, State { outline, rows: list, .. }) = (&data.view, &mut *state);
+            let (view, State { outline, rows: list, options, .. }) = (&data.view, &mut *state);
             let open = open.and_then(|path| view.file_named(&path)).map(|file| Node::File(file.0));
+            let now = data.now_ms();
             rows.update(list.len(), fresh, TreeRow::new, |row, element, index| {
                 row.show(element, view, outline, &list[index], index);
+                row.numbers(element, view, outline, list[index].node, now);
             });
-            let now = data.now_ms();
             rows.each(|row, element, index| {
                 if let Some(shown) = list.get(index) {
                     let node = shown.node;
-                    row.numbers(element, view, outline, node, now);
+                    if numbers {
+                        row.numbers(element, view, outline, node, now);
+                    }
                     row.state(element, selected == Some(node), open == Some(node));
                 }
             });
-            let nothing = match (list.is_empty(), view.parts.is_empty()) {
+            let text = match (list.is_empty(), view.parts.is_empty()) {
                 (false, _) => None,
                 (true, true) => Some("No packages yet"),
                 (true, false) => Some("Nothing matches the filter"),
             };
-            if empty.get_untracked() != nothing {
-                empty.set(nothing);
-            }
+            nothing.show(text.map(|text| (text, options.filters())));
         });
-        let id = state.position(selected).map(|index| format!("node{index}"));
-        if active.get_untracked() != id {
-            active.set(id);
-        }
-    });
+    }
 
-    let shared = state.clone();
-    let clicked = move |event: MouseEvent| {
-        let Some(element) = scroller.get_untracked() else { return };
-        let rect = element.get_bounding_client_rect();
-        let y = f64::from(event.client_y()) - rect.top() + f64::from(element.scroll_top());
-        let row = shared.borrow().rows.get((y / ROW_PX) as usize).cloned();
-        let Some(row) = row else { return };
-        shared.borrow_mut().select(session, row.node);
-        let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    fn clicked(&self, event: &MouseEvent) {
+        let rect = self.scroller.get_bounding_client_rect();
+        let y = f64::from(event.client_y()) - rect.top() + f64::from(self.scroller.scroll_top());
+        let mut state = self.state.borrow_mut();
+        let Some(row) = state.rows.get((y / ROW_PX) as usize).cloned() else { return };
+        state.select(self.session, row.node);
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let on = |class| {
             target.as_ref().is_some_and(|target| matches!(target.closest(class), Ok(Some(_))))
         };
         if on(".trace") {
-            crate::live::trace::toggle(session, row.node);
-        } else if on(".twisty") || matches!(row.node, Node::Module(_) | Node::Package(_)) {
-            shared.borrow_mut().toggle(row.node);
+            drop(state);
+            crate::live::trace::toggle(self.session, row.node);
         } else {
-            open(session, row.node);
+            self.open(state, row.node, on(".twisty"));
         }
         paint::request();
-    };
+    }
 
-    let shared = state.clone();
-    let pressed = move |event: KeyboardEvent| {
-        if event.ctrl_key() || event.meta_key() || event.alt_key() {
-            return;
+    /// Opens a row: what lies inside it, or its source.
+    fn open(&self, mut state: RefMut<'_, State>, node: Node, inside: bool) {
+        if inside || matches!(node, Node::Module(_) | Node::Package(_)) {
+            state.toggle(node);
+        } else {
+            drop(state);
+            open(self.session, node);
         }
-        let mut state = shared.borrow_mut();
-        let at = state.position(session.selected.get_untracked());
+    }
+
+    /// Says whether the key was one of the tree's.
+    fn pressed(&self, event: &KeyboardEvent) -> bool {
+        if event.ctrl_key() || event.meta_key() || event.alt_key() {
+            return false;
+        }
+        let mut state = self.state.borrow_mut();
+        let at = state.position(self.session.selected.get_untracked());
         let last = state.rows.len().checked_sub(1);
         let row = at.and_then(|at| state.rows.get(at).cloned());
-        let page = scroller.get_untracked().map_or(10, |e| e.client_height() as usize / 24);
+        let page = (f64::from(self.scroller.client_height()) / ROW_PX) as usize;
         let mut next = None;
         match (event.key().as_str(), row) {
             ("ArrowDown", _) => next = Some(at.map_or(0, |at| at + 1)),
@@ -218,48 +277,34 @@ pub fn Files() -> impl IntoView {
                 _ => next = at.and_then(|at| layout::parent(&state.rows, at)),
             },
             ("Enter", Some(row)) => {
-                drop(state);
-                if matches!(row.node, Node::Module(_) | Node::Package(_)) {
-                    shared.borrow_mut().toggle(row.node);
-                } else {
-                    open(session, row.node);
-                }
-                event.prevent_default();
-                event.stop_propagation();
-                paint::request();
-                return;
+                self.open(state, row.node, false);
+                return true;
             }
             ("t", Some(row)) => {
                 drop(state);
-                crate::live::trace::toggle(session, row.node);
-                event.prevent_default();
-                event.stop_propagation();
-                return;
+                crate::live::trace::toggle(self.session, row.node);
+                return true;
             }
-            _ => return,
+            _ => return false,
         }
-        event.prevent_default();
-        event.stop_propagation();
         if let (Some(next), Some(last)) = (next, last) {
             let next = next.min(last);
             let node = state.rows[next].node;
-            state.select(session, node);
-            if let Some(element) = scroller.get_untracked() {
-                reveal(&element, ROW_PX, next, false);
-            }
+            state.select(self.session, node);
+            reveal(&self.scroller, ROW_PX, next, false);
         }
-        paint::request();
-    };
+        true
+    }
 
-    // Whoever opens a file by other means finds it selected here.
-    let shared = state.clone();
-    effect(move || {
+    /// Selects the file that is open, unless something in it is.
+    fn follow(&self) {
+        let session = self.session;
         let file = session.route.with(|route| route.file.clone());
         session.structure.track();
         let Some(file) = file.and_then(|path| read(|data| data.view.file_named(&path))) else {
             return;
         };
-        let mut state = shared.borrow_mut();
+        let mut state = self.state.borrow_mut();
         state.refresh(session);
         let inside = |node: Node| match node {
             Node::Function(row) => read(|data| {
@@ -271,38 +316,9 @@ pub fn Files() -> impl IntoView {
             return;
         }
         show_file(&mut state, session, file);
-        if let (Some(at), Some(element)) =
-            (state.position(Some(Node::File(file.0))), scroller.get_untracked())
-        {
-            reveal(&element, ROW_PX, at, false);
+        if let Some(at) = state.position(Some(Node::File(file.0))) {
+            reveal(&self.scroller, ROW_PX, at, false);
         }
-    });
-
-    view! {
-        <section class="files" aria-label="Files">
-            <Filters/>
-            <div
-                class="tree"
-                role="tree"
-                tabindex="0"
-                aria-label="Modules, packages, files and functions"
-                aria-activedescendant=move || active.get()
-                node_ref=scroller
-                on:click=clicked
-                on:keydown=pressed
-            ></div>
-            {part(move || {
-                let Some(text) = empty.get() else { return ().into_any() };
-                let (query, show, _) = filter.get();
-                let clear = (!query.is_empty() || show != Show::All).then(|| view! {
-                    <button class="plain" on:click=click(move || session.adjust(|route| {
-                        route.query.clear();
-                        route.show = Show::All;
-                    }))>"Clear the filter"</button>
-                });
-                view! { <div class="nothing"><p>{text}</p>{clear}</div> }.into_any()
-            })}
-        </section>
     }
 }
 
@@ -322,77 +338,33 @@ fn show_file(state: &mut State, session: Session, file: FileIdx) {
     state.select(session, node);
 }
 
-#[component]
-fn Filters() -> impl IntoView {
-    let session = Session::expect();
-    let input: NodeRef<Input> = NodeRef::new();
+fn filters(session: Session) {
+    let input = by_id("filter");
     let query = memo(move || session.route.with(|route| route.query.clone()));
-    view! {
-        <div class="filters">
-            <label class="search">
-                {icon("search")}
-                <input
-                    id="filter"
-                    type="search"
-                    placeholder="Filter…  /"
-                    aria-label="Filter packages, files and functions"
-                    autocomplete="off"
-                    spellcheck="false"
-                    node_ref=input
-                    prop:value=move || query.get()
-                    on:input=move |event| {
-                        let text = event_target_value(&event);
-                        session.adjust(|route| route.query = text);
-                    }
-                    on:keydown=move |event| {
-                        if event.key() == "Escape" {
-                            event.stop_propagation();
-                            session.adjust(|route| route.query.clear());
-                            if let Some(input) = input.get_untracked() {
-                                let _ = input.blur();
-                            }
-                        }
-                    }
-                />
-            </label>
-            <div class="choices">
-                <div class="segments" role="group" aria-label="Show">
-                    {Show::ALL.iter().map(|&show| view! {
-                        <button
-                            aria-pressed=flag(move || session.route.with(|route| route.show == show))
-                            on:click=click(move || session.adjust(|route| route.show = show))
-                        >
-                            {match show {
-                                Show::All => "All",
-                                Show::Hot => "Hot",
-                                Show::Uncovered => "Uncovered",
-                            }}
-                        </button>
-                    }).collect_view()}
-                </div>
-                <select
-                    aria-label="Sort"
-                    prop:value=move || session.route.with(|route| route.sort.word())
-                    on:change=move |event| {
-                        let sort = Sort::from_word(&event_target_value(&event));
-                        session.adjust(|route| route.sort = sort);
-                    }
-                >
-                    {Sort::ALL.iter().map(|&sort| view! {
-                        <option
-                            value=sort.word()
-                            prop:selected=move || session.route.with(|route| route.sort == sort)
-                        >
-                            {match sort {
-                                Sort::Name => "Name",
-                                Sort::Coverage => "Least covered",
-                                Sort::Uncovered => "Most uncovered",
-                                Sort::Recent => "Last hit",
-                            }}
-                        </option>
-                    }).collect_view()}
-                </select>
-            </div>
-        </div>
+    bind::value(&input, move || query.get());
+    bind::edited(&input, "input", move |text| session.adjust(|route| route.query = text));
+    let field = input.clone();
+    on(&input, "keydown", move |event: KeyboardEvent| {
+        if event.key() == "Escape" {
+            event.stop_propagation();
+            session.adjust(|route| route.query.clear());
+            let _ = field.blur();
+        }
+    });
+    for &show in Show::ALL {
+        let button = by_id(&format!("rows-{}", show.word()));
+        flag(&button, "aria-pressed", move || session.route.with(|route| route.show == show));
+        click(&button, move || session.adjust(|route| route.show = show));
     }
+    let sort = by_id("sort");
+    bind::value(&sort, move || session.route.with(|route| route.sort.word()));
+    bind::edited(&sort, "change", move |word| {
+        session.adjust(|route| route.sort = Sort::from_word(&word));
+    });
+    click(&bind::at(&by_id("tree-nothing"), "button"), move || {
+        session.adjust(|route| {
+            route.query.clear();
+            route.show = Show::All;
+        });
+    });
 }

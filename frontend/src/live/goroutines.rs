@@ -9,13 +9,12 @@ use web_sys::HtmlElement;
 
 use super::trace::{self, Target};
 use crate::files::{self, layout::Node};
-use crate::session::flow::{Event, Goroutine};
+use crate::session::flow::{Event, Flow, Goroutine};
 use crate::session::model::Live;
 use crate::session::{Data, Session, read, write};
+use crate::ui::bind::{self, attribute, by_id, click, flag, memo, shown, text};
 use crate::ui::dom::{Words, child};
-use crate::ui::dynamic::{click, flag, memo, part, text};
-use crate::ui::icon::icon;
-use crate::ui::list::{Cells, Content, Look, list_box};
+use crate::ui::list::{self, Cells, Content, Look};
 use crate::ui::order::by_key;
 use crate::ui::text::{age, grouped, plural};
 
@@ -37,7 +36,7 @@ type Chosen = Rc<Cell<Option<(u32, u64)>>>;
 
 struct List {
     chosen: Chosen,
-    version: RwSignal<u32>,
+    picked: RwSignal<bool>,
     rows: Vec<(u32, u64)>,
 }
 
@@ -98,7 +97,7 @@ impl Content for List {
 
     fn pick(&mut self, index: usize) {
         self.chosen.set(self.rows.get(index).copied());
-        self.version.update(|version| *version += 1);
+        self.picked.set(true);
     }
 
     fn key(&self, index: usize) -> u64 {
@@ -163,11 +162,33 @@ impl Content for Entries {
 }
 
 /// The panel: switches, goroutines, and the entries of the chosen one.
-#[component]
-pub fn Goroutines() -> impl IntoView {
-    let session = Session::expect();
-    let version = RwSignal::new(0u32);
+pub(super) fn bind(session: Session, panel: &HtmlElement) {
+    switches(session, panel);
+    let numbers = memo(move || {
+        session.tick.track();
+        read(|data| summary(&data.flow))
+    });
+    shown(&bind::at(panel, ".nothing"), move || numbers.with(String::is_empty));
+    let line = bind::at(panel, ".count-line");
+    shown(&line, move || !numbers.with(String::is_empty));
+    text(&bind::at(&line, "span"), move || numbers.get());
+    click(&bind::at(&line, "button"), || write(|data| data.flow.clear()));
+
+    let picked = RwSignal::new(false);
     let chosen = Chosen::default();
+    let list = List { chosen: chosen.clone(), picked, rows: Vec::new() };
+    let entries = Entries { session, chosen, rows: Vec::new(), first: 0 };
+    let halves = bind::at(panel, ".halves");
+    flag(&halves, "data-two", move || picked.get());
+    list::fill(&bind::at(&halves, ".list"), LIST, list);
+    list::fill(&bind::at(&halves, ".list + .list"), ENTRIES, entries);
+}
+
+const LIST: Look = Look { label: "Goroutines", id: "goroutine", row_px: 46.0, class: "goroutine" };
+const ENTRIES: Look =
+    Look { label: "Entries, newest first", id: "entry", row_px: 24.0, class: "entry" };
+
+fn switches(session: Session, panel: &HtmlElement) {
     let traced = memo(move || {
         session.structure.track();
         read(|data| {
@@ -175,90 +196,48 @@ pub fn Goroutines() -> impl IntoView {
             members.map(|process| u64::from(process.tracing)).sum::<u64>()
         })
     });
-    let numbers = memo(move || {
-        session.tick.track();
-        read(|data| {
-            let flow = &data.flow;
-            if flow.n_events == 0 {
-                return String::new();
-            }
-            let mut text = format!(
-                "{} · {}",
-                plural(flow.goroutines.len() as u64, "goroutine"),
-                entries_of(flow.n_events),
-            );
-            if flow.dropped > 0 {
-                text.push_str(&format!(" · {} older not kept", grouped(flow.dropped)));
-            }
-            text.push_str(&format!(" · {} lost", grouped(flow.lost)));
-            text
-        })
-    });
     let selection = memo(move || {
         session.structure.track();
         let node = session.selected.get();
         node.and_then(|node| read(|data| name(data, node))).unwrap_or_default()
     });
-    let list = List { chosen: chosen.clone(), version, rows: Vec::new() };
-    let entries = Entries { session, chosen: chosen.clone(), rows: Vec::new(), first: 0 };
-    let look = Look { label: "Goroutines", id: "goroutine", row_px: 46.0, class: "goroutine" };
-    let inner = Look { label: "Entries, newest first", id: "entry", row_px: 24.0, class: "entry" };
-    let trace_selected = move || {
+    let disabled = |disabled| if disabled { "disabled" } else { "" };
+    let selected = by_id("trace-selected");
+    attribute(&selected, "disabled", move || disabled(selection.with(String::is_empty)));
+    text(&bind::at(&selected, "span"), move || {
+        let name = selection.get();
+        format!("Trace {}", if name.is_empty() { "the selection" } else { &name })
+    });
+    click(&selected, move || {
         if let Some(node) = session.selected.get_untracked() {
             trace::switch(session, Target::Node(node), true);
         }
-    };
-    view! {
-        <div class="switches">
-            <div class="switch-row">
-                <button
-                    class="plain"
-                    disabled=move || selection.with(String::is_empty)
-                    on:click=click(trace_selected)
-                >
-                    {icon("trace")}
-                    {text(move || {
-                        let name = selection.get();
-                        format!("Trace {}", if name.is_empty() { "the selection" } else { &name })
-                    })}
-                </button>
-                <button
-                    class="plain"
-                    on:click=click(move || trace::switch(session, Target::Program, true))
-                >"Trace all"</button>
-                <button
-                    class="plain"
-                    disabled=move || traced.get() == 0
-                    on:click=click(move || trace::switch(session, Target::Program, false))
-                >"Stop"</button>
-            </div>
-            <p class="dim" role="status">
-                {text(move || match traced.get() {
-                    0 => "Off: it costs next to nothing until you switch it on".into(),
-                    n => format!("{} traced", entries_of(n)),
-                })}
-            </p>
-        </div>
-        {part(move || if numbers.with(String::is_empty) {
-            view! {
-                <div class="nothing">
-                    <p>"No function entry has been traced"</p>
-                    <p class="dim">"Select a function, file or package in the tree and trace it: here you see which goroutine enters it, and when"</p>
-                </div>
-            }.into_any()
-        } else {
-            view! {
-                <p class="count-line">
-                    {numbers.get()}
-                    <button class="link" on:click=click(|| write(|data| data.flow.clear()))>"Clear"</button>
-                </p>
-            }.into_any()
-        })}
-        <div class="halves" data-two=flag(move || version.get() > 0)>
-            {list_box(look, list)}
-            {list_box(inner, entries)}
-        </div>
+    });
+    click(&by_id("trace-all"), move || trace::switch(session, Target::Program, true));
+    let stop = by_id("trace-stop");
+    attribute(&stop, "disabled", move || disabled(traced.get() == 0));
+    click(&stop, move || trace::switch(session, Target::Program, false));
+    text(&bind::at(panel, "[role=status]"), move || match traced.get() {
+        0 => "Off: it costs next to nothing until you switch it on".into(),
+        n => format!("{} traced", entries_of(n)),
+    });
+}
+
+/// How much is there; nothing while nothing has been traced.
+fn summary(flow: &Flow) -> String {
+    if flow.n_events == 0 {
+        return String::new();
     }
+    let mut text = format!(
+        "{} · {}",
+        plural(flow.goroutines.len() as u64, "goroutine"),
+        entries_of(flow.n_events),
+    );
+    if flow.dropped > 0 {
+        text.push_str(&format!(" · {} older not kept", grouped(flow.dropped)));
+    }
+    text.push_str(&format!(" · {} lost", grouped(flow.lost)));
+    text
 }
 
 /// How many entries: `1 entry`, `2 entries`.

@@ -6,49 +6,29 @@ pub mod now;
 pub mod processes;
 pub mod trace;
 
-use leptos::prelude::*;
-
 use crate::session::Session;
 use crate::session::url::Panel;
-use crate::ui::dynamic::{click, flag, memo, part, text};
-use goroutines::Goroutines;
-use now::Now;
-use processes::Processes;
+use crate::ui::bind::{self, attribute, by_id, click, effect, flag, memo};
 
-/// The panel with its tabs.
-#[component]
-pub fn LivePanel() -> impl IntoView {
-    let session = Session::expect();
+/// Brings the panel in `index.html` to life.
+pub fn bind(session: Session) {
     let panel = memo(move || session.route.with(|route| route.panel));
-    view! {
-            <div class="tabs" role="tablist" aria-label="Live">
-                {Panel::ALL.iter().map(|&item| view! {
-                    <button
-                        role="tab"
-                        id=format!("tab-{}", item.word())
-                        aria-controls="live-panel"
-                        aria-selected=flag(move || panel.get() == item)
-                        on:click=click(move || session.adjust(|route| route.panel = item))
-                    >
-                        {match item {
-                            Panel::Now => "Just now",
-                            Panel::Goroutines => "Goroutines",
-                            Panel::Processes => "Processes",
-                        }}
-                    </button>
-                }).collect_view()}
-            </div>
-            <div
-                id="live-panel"
-                class="tab-body"
-                role="tabpanel"
-                aria-labelledby=text(move || format!("tab-{}", panel.get().word()))
-            >
-                {part(move || match panel.get() {
-                    Panel::Now => view! { <Now/> }.into_any(),
-                    Panel::Goroutines => view! { <Goroutines/> }.into_any(),
-                    Panel::Processes => view! { <Processes/> }.into_any(),
-                })}
-            </div>
+    for &item in Panel::ALL {
+        let button = by_id(&format!("tab-{}", item.word()));
+        flag(&button, "aria-selected", move || panel.get() == item);
+        click(&button, move || session.adjust(|route| route.panel = item));
     }
+    let place = by_id("live-panel");
+    attribute(&place, "aria-labelledby", move || format!("tab-{}", panel.get().word()));
+    effect(move || {
+        let panel = panel.get();
+        let body = bind::copy(&format!("panel-{}", panel.word()));
+        place.set_text_content(None);
+        let _ = place.append_child(&body);
+        match panel {
+            Panel::Now => now::bind(session, &body),
+            Panel::Goroutines => goroutines::bind(session, &body),
+            Panel::Processes => processes::bind(session, &body),
+        }
+    });
 }

@@ -1,32 +1,31 @@
 //! What ran just now.
 
-use leptos::prelude::*;
 use web_sys::HtmlElement;
 
 use super::layout::Active;
 use crate::files::{self, layout::Node};
 use crate::session::{Session, read};
+use crate::ui::bind;
 use crate::ui::dom::{Classed, Words, child};
-use crate::ui::dynamic::shown;
-use crate::ui::list::{Cells, Content, Look, list_box};
+use crate::ui::list::{self, Cells, Content, Look};
 use crate::ui::text::{age, rate};
 
 /// Longer lists help nobody.
 const ROWS: usize = 300;
+const LOOK: Look =
+    Look { label: "Functions that ran just now", id: "now", row_px: 40.0, class: "now" };
 
 struct Functions {
     session: Session,
     rows: Vec<Active>,
-    empty: RwSignal<bool>,
+    nothing: HtmlElement,
 }
 
 impl Content for Functions {
     fn collect(&mut self) -> usize {
         self.rows = read(|data| data.activity.sorted(&data.view, data.now_ms()));
         self.rows.truncate(ROWS);
-        if self.empty.get_untracked() != self.rows.is_empty() {
-            self.empty.set(self.rows.is_empty());
-        }
+        self.nothing.set_hidden(!self.rows.is_empty());
         self.rows.len()
     }
 
@@ -74,19 +73,8 @@ impl Content for Functions {
 }
 
 /// Functions by last hit, with their rate.
-#[component]
-pub fn Now() -> impl IntoView {
-    let session = Session::expect();
-    let empty = RwSignal::new(true);
-    let content = Functions { session, rows: Vec::new(), empty };
-    let look = Look { label: "Functions that ran just now", id: "now", row_px: 40.0, class: "now" };
-    view! {
-        {list_box(look, content)}
-        {shown(move || empty.get(), || view! {
-            <div class="nothing">
-                <p>"Nothing has run since this page was opened"</p>
-                <p class="dim">"Functions appear here as they are called, the newest on top"</p>
-            </div>
-        }.into_any())}
-    }
+pub(super) fn bind(session: Session, panel: &HtmlElement) {
+    let nothing = bind::at(panel, ".nothing");
+    let content = Functions { session, rows: Vec::new(), nothing };
+    list::fill(&bind::at(panel, ".list"), LOOK, content);
 }

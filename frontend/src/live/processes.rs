@@ -1,11 +1,15 @@
 //! Services, their builds and processes, and the choice among them.
 
-use leptos::prelude::*;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlElement, MouseEvent, Node};
 use wire::frame::State;
 
 use crate::session::scope::{Scope, newest_build, services};
 use crate::session::{Data, Session, read};
-use crate::ui::dynamic::{click, flag, memo, part};
+use crate::ui::bind::{self, effect, memo, on};
 use crate::ui::order::by_key;
 use crate::ui::text::{age, percent};
 
@@ -96,61 +100,85 @@ fn items(data: &Data) -> Vec<Item> {
     items
 }
 
+/// A row on the page and what it shows.
+struct Line {
+    row: HtmlElement,
+    item: Item,
+}
+
 /// The list.
-#[component]
-pub fn Processes() -> impl IntoView {
-    let session = Session::expect();
+pub(super) fn bind(session: Session, panel: &HtmlElement) {
     // Once in two seconds is enough for ages and totals.
     let beat = memo(move || session.tick.get() / 8);
     let items = memo(move || {
         session.structure.track();
-        beat.with(|_| ());
+        // Reading it is what keeps a memo awake.
+        beat.get();
         read(items)
     });
-    let scope = memo(move || session.route.with(|route| route.scope.clone()));
-    view! {
-        <div class="processes">
-            {part(move || {
-                let items = items.get();
-                if items.is_empty() {
-                    return view! { <div class="nothing"><p>"No process yet"</p></div> }.into_any();
+    let list = bind::at(panel, "ul");
+    let lines = Rc::new(RefCell::new(Vec::<Line>::new()));
+
+    let shown = lines.clone();
+    on(&list, "click", move |event: MouseEvent| {
+        let target = event.target().and_then(|target| target.dyn_into::<Node>().ok());
+        let lines = shown.borrow();
+        let line = lines.iter().find(|line| line.row.contains(target.as_ref()));
+        if let Some(wanted) = line.map(|line| line.item.scope.clone()) {
+            session.go(|route| route.scope = wanted);
+        }
+    });
+
+    let nothing = bind::at(panel, ".nothing");
+    effect(move || {
+        let items = items.get();
+        let scope = session.route.with(|route| route.scope.clone());
+        nothing.set_hidden(!items.is_empty());
+        let mut lines = lines.borrow_mut();
+        while lines.len() > items.len() {
+            lines.pop().inspect(|line| line.row.remove());
+        }
+        // Rows stay where they are, so that the keyboard does not lose its place.
+        for (at, item) in items.into_iter().enumerate() {
+            let chosen = scope == item.scope;
+            match lines.get_mut(at) {
+                Some(line) if line.item == item => {}
+                Some(line) => {
+                    fill(&line.row, &item);
+                    line.item = item;
                 }
-                let items = items.into_iter().map(|item| row(session, scope, item));
-                view! { <ul>{items.collect_view()}</ul> }.into_any()
-            })}
-        </div>
-    }
+                None => {
+                    let row = bind::copy("process");
+                    fill(&row, &item);
+                    let _ = list.append_child(&row);
+                    lines.push(Line { row, item });
+                }
+            }
+            let button = bind::at(&lines[at].row, "button");
+            bind::set(&button, "aria-pressed", if chosen { "true" } else { "false" });
+        }
+    });
 }
 
-fn row(session: Session, scope: Memo<Scope>, item: Item) -> AnyView {
-    let Item { scope: wanted, level, name, detail, state, percent, title } = item;
-    let same = wanted.clone();
-    let state = state.map(|state| {
-        let (class, word) = match state {
-            State::Running => ("state running", "running"),
-            State::Ended => ("state ended", "ended"),
-            State::Unreachable => ("state unreachable", "unreachable"),
-        };
-        view! { <span class=class>{word}</span> }
-    });
-    let choose = move || {
-        let wanted = wanted.clone();
-        session.go(|route| route.scope = wanted);
+fn fill(row: &HtmlElement, item: &Item) {
+    row.set_class_name(["level0", "level1", "level2"][usize::from(item.level.min(2))]);
+    bind::set(&bind::at(row, "button"), "title", &item.title);
+    let (class, word) = match item.state {
+        None => ("", ""),
+        Some(State::Running) => ("state running", "running"),
+        Some(State::Ended) => ("state ended", "ended"),
+        Some(State::Unreachable) => ("state unreachable", "unreachable"),
     };
-    view! {
-        <li class=format!("level{level}")>
-            <button
-                class="process"
-                title=title
-                aria-pressed=flag(move || scope.get() == same)
-                on:click=click(choose)
-            >
-                {state}
-                <span class="name">{name}</span>
-                <span class="place">{detail}</span>
-                <span class="percent">{percent}</span>
-            </button>
-        </li>
+    let state = bind::at(row, "span");
+    state.set_class_name(class);
+    state.set_hidden(class.is_empty());
+    let texts = [
+        ("span", word),
+        (".name", &item.name),
+        (".place", &item.detail),
+        (".percent", &item.percent),
+    ];
+    for (selector, text) in texts {
+        bind::at(row, selector).set_text_content(Some(text));
     }
-    .into_any()
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use leptos::prelude::*;
-
 use super::recording::{Recorded, Recording};
 use super::url::Tab;
 use super::{Session, paint, read, write};

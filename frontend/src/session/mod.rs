@@ -2,7 +2,7 @@
 //!
 //! Two kinds of state. What changes with every hit lies in plain columns ([`Data`]), outside the
 //! reactive graph, and is painted in one animation frame. What changes when a person does
-//! something lies in signals ([`Session`]).
+//! something lies in [`State`]s ([`Session`]).
 
 pub mod api;
 pub mod embed;
@@ -20,13 +20,14 @@ pub mod token;
 pub mod url;
 pub mod view;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, Ref, RefCell, RefMut};
 use std::sync::Arc;
 
 use coverage::Totals;
-use leptos::prelude::*;
 
 use crate::live::layout::Activity;
+use crate::ui::bind::effect;
+use crate::ui::state::State;
 use live::Link;
 use model::{Change, Live};
 use recording::Recorded;
@@ -92,17 +93,30 @@ impl Data {
 }
 
 thread_local! {
-    static DATA: RefCell<Data> = RefCell::default();
+    static SESSION: OnceCell<Session> = const { OnceCell::new() };
+    static DATA: &'static RefCell<Data> = Box::leak(Box::default());
 }
+
+// Both are compiled anew for each of a hundred closures; so they hold next to nothing.
 
 /// Looks at the columns.
 pub fn read<R>(look: impl FnOnce(&Data) -> R) -> R {
-    DATA.with_borrow(look)
+    look(&shared())
 }
 
 /// Changes the columns.
 pub fn write<R>(change: impl FnOnce(&mut Data) -> R) -> R {
-    DATA.with_borrow_mut(change)
+    change(&mut exclusive())
+}
+
+#[inline(never)]
+fn shared() -> Ref<'static, Data> {
+    DATA.with(|data| data.borrow())
+}
+
+#[inline(never)]
+fn exclusive() -> RefMut<'static, Data> {
+    DATA.with(|data| data.borrow_mut())
 }
 
 /// The numbers in the header, four times a second.
@@ -129,29 +143,29 @@ pub struct Notice {
 #[derive(Debug, Clone, Copy)]
 pub struct Session {
     /// What is looked at.
-    pub route: RwSignal<Route>,
+    pub route: State<Route>,
     /// The connection.
-    pub link: RwSignal<Link>,
+    pub link: State<Link>,
     /// Numbers in the header.
-    pub header: RwSignal<Header>,
+    pub header: State<Header>,
     /// Grows when processes, packages or states have changed.
-    pub structure: RwSignal<u64>,
+    pub structure: State<u64>,
     /// Whether the view stands still.
-    pub paused: RwSignal<bool>,
+    pub paused: State<bool>,
     /// Light, dark, or as the system.
-    pub theme: RwSignal<Theme>,
+    pub theme: State<Theme>,
     /// When the recording under way started, in Unix milliseconds of the relay.
-    pub recording: RwSignal<Option<u64>>,
+    pub recording: State<Option<u64>>,
     /// Finished recordings, oldest first.
-    pub recorded: RwSignal<Vec<Arc<Recorded>>>,
+    pub recorded: State<Vec<Arc<Recorded>>>,
     /// Recording whose counts the source shows instead of the live ones.
-    pub lens: RwSignal<Option<usize>>,
+    pub lens: State<Option<usize>>,
     /// What to tell the person.
-    pub notice: RwSignal<Option<Notice>>,
+    pub notice: State<Option<Notice>>,
     /// Four times a second: for what shows times.
-    pub tick: RwSignal<u64>,
+    pub tick: State<u64>,
     /// Row of the tree that the keyboard is on.
-    pub selected: RwSignal<Option<crate::files::layout::Node>>,
+    pub selected: State<Option<crate::files::layout::Node>>,
 }
 
 impl Session {
@@ -160,26 +174,28 @@ impl Session {
         let route = navigate::current();
         write(|data| data.scope = route.scope.clone());
         let session = Self {
-            route: RwSignal::new(route),
-            link: RwSignal::new(Link::Connecting),
-            header: RwSignal::default(),
-            structure: RwSignal::default(),
-            paused: RwSignal::new(false),
-            theme: RwSignal::new(theme::stored()),
-            recording: RwSignal::new(None),
-            recorded: RwSignal::default(),
-            lens: RwSignal::new(None),
-            notice: RwSignal::new(None),
-            tick: RwSignal::default(),
-            selected: RwSignal::new(None),
+            route: State::new(route),
+            link: State::new(Link::Connecting),
+            header: State::default(),
+            structure: State::default(),
+            paused: State::new(false),
+            theme: State::new(theme::stored()),
+            recording: State::new(None),
+            recorded: State::default(),
+            lens: State::new(None),
+            notice: State::new(None),
+            tick: State::default(),
+            selected: State::new(None),
         };
-        provide_context(session);
+        SESSION.with(|slot| {
+            let _ = slot.set(session);
+        });
         theme::follow(session);
         navigate::follow(session);
         live::connect(session);
         live::beat(session);
         embed::serve(session);
-        Effect::new(move |_| {
+        effect(move || {
             let scope = session.route.with(|route| route.scope.clone());
             let changed = read(|data| data.scope != scope);
             if changed {
@@ -201,9 +217,9 @@ impl Session {
     /// The session of the page.
     ///
     /// # Panics
-    /// Outside of the page's components, which is a mistake in this crate.
+    /// Before it has started, which is a mistake in this crate.
     pub fn expect() -> Self {
-        expect_context()
+        SESSION.with(|slot| *slot.get().expect("the page starts with its session"))
     }
 
     /// Tells the person that something went as asked.

@@ -283,7 +283,7 @@ impl Live {
         for handle in handles {
             let Some(row) = self.row_of(*handle) else { continue };
             if let Some(recording) = &mut self.recording {
-                recording.keep(&self.processes[row], &self.packs);
+                recording.keep(&self.processes[row]);
             }
             for column in &mut self.processes[row].columns {
                 // The first counts after a reset are news: they come from hits.
@@ -297,7 +297,7 @@ impl Live {
     fn forget(&mut self, handle: u32) {
         let Some(row) = self.row_of(handle) else { return };
         if let Some(recording) = &mut self.recording {
-            recording.keep(&self.processes[row], &self.packs);
+            recording.keep(&self.processes[row]);
         }
         self.processes.remove(row);
         self.structure += 1;

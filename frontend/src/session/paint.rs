@@ -10,6 +10,28 @@ use leptos::prelude::{on_cleanup, window};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
+/// Where a lot changes all the time, it is painted this often, in milliseconds: nobody reads numbers
+/// that change sixty times a second.
+pub const SLOW_MS: f64 = 66.0;
+
+/// A measure of frames, the same for all painters: to lay out, paint and composite a frame is most
+/// of the work, so that what is painted now and then is best painted in the same frames.
+#[derive(Debug, Default)]
+pub struct Beat(u64);
+
+impl Beat {
+    /// Whether the frame of this time is the first one of its measure.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "times of frames are positive and far below 2^53"
+    )]
+    pub fn next(&mut self, frame_ms: f64, measure_ms: f64) -> bool {
+        let measure = (frame_ms / measure_ms) as u64;
+        std::mem::replace(&mut self.0, measure) != measure
+    }
+}
+
 type Painter = Rc<RefCell<dyn FnMut(f64)>>;
 
 thread_local! {

@@ -1,15 +1,13 @@
 //! What ran between two marks.
 //!
 //! A recording keeps the counts of every process at its start. Its result is, for each process,
-//! what [`algebra::since`] says of now and then, merged over the processes. A process that is
+//! what [`columns::since`] says of now and then, added up over the processes. A process that is
 //! reset or forgotten meanwhile leaves what it did up to then.
 
-use std::sync::Arc;
-
-use algebra::{merge, since};
+use algebra::columns;
 use coverage::{Mode, Profile};
 
-use super::model::{Live, Pack, Process};
+use super::model::{Live, Process};
 use super::view::View;
 
 /// Counts of packages, by their position in [`Live::packs`].
@@ -41,35 +39,29 @@ impl Recording {
     /// Starts from what the processes have counted so far.
     pub fn start(live: &Live, started_ms: u64) -> Self {
         let earlier =
-            live.processes.iter().map(|process| (process.info.key, columns(process))).collect();
+            live.processes.iter().map(|process| (process.info.key, counts_of(process))).collect();
         Self { started_ms, earlier, kept: Vec::new() }
     }
 
     /// Keeps what a process did since the start, before its counts go away or start again.
-    pub(super) fn keep(&mut self, process: &Process, packs: &[Arc<Pack>]) {
+    pub(super) fn keep(&mut self, process: &Process) {
         if stands_for_many(process) {
             return;
         }
         let known = self.earlier.iter().position(|(key, _)| *key == process.info.key);
         let mut earlier = known.map(|row| self.earlier.swap_remove(row).1).unwrap_or_default();
-        for (pack, counts) in columns(process) {
-            let shape = Arc::new(packs[pack as usize].table.shape());
+        for (pack, later) in counts_of(process) {
             let then = earlier
                 .iter_mut()
                 .find(|column| column.0 == pack)
                 .map(|column| std::mem::take(&mut column.1));
-            let later = Profile::new(Mode::Count, shape.clone(), counts);
-            let earlier = Profile::new(Mode::Count, shape, then.unwrap_or_default());
-            self.kept.push((pack, since(&later, &earlier).counts().to_vec()));
+            self.kept.push((pack, columns::since(&later, &then.unwrap_or_default())));
         }
     }
 
     /// What ran since the start in the processes that the view shows.
     pub fn finish(&self, live: &Live, view: &View, name: String, now_ms: u64) -> Recorded {
-        let profile = |columns: &Columns| {
-            Profile::new(view.mode(), view.shape().clone(), view.flatten(columns))
-        };
-        let mut parts = vec![profile(&self.kept)];
+        let mut counts = view.flatten(&self.kept);
         let single = |process: &&Process| view.contains(process) && !stands_for_many(process);
         for process in live.processes.iter().filter(single) {
             let empty = Columns::new();
@@ -78,13 +70,17 @@ impl Recording {
                 .iter()
                 .find(|(key, _)| *key == process.info.key)
                 .map_or(&empty, |(_, columns)| columns);
-            parts.push(since(&profile(&columns(process)), &profile(earlier)));
+            let later = view.flatten(&counts_of(process));
+            columns::add(&mut counts, &columns::since(&later, &view.flatten(earlier)));
+        }
+        if view.mode() == Mode::Set {
+            counts.iter_mut().for_each(|count| *count = (*count).min(1));
         }
         Recorded {
             name,
             started_ms: self.started_ms,
             length_ms: now_ms.saturating_sub(self.started_ms),
-            profile: merge(&parts.iter().collect::<Vec<_>>()),
+            profile: Profile::new(view.mode(), view.shape().clone(), counts),
         }
     }
 }
@@ -95,7 +91,7 @@ fn stands_for_many(process: &Process) -> bool {
     process.info.pid == 0 && process.info.host.is_empty()
 }
 
-fn columns(process: &Process) -> Columns {
+fn counts_of(process: &Process) -> Columns {
     process
         .packs
         .iter()

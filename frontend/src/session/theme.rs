@@ -1,9 +1,10 @@
 //! Light, dark, or as the system says.
 
 use gloo::storage::{LocalStorage, Storage};
-use leptos::prelude::*;
+use leptos::prelude::document;
 
 use super::Session;
+use crate::ui::bind::effect;
 
 const KEY: &str = "coverglass.theme";
 
@@ -42,15 +43,16 @@ pub fn stored() -> Theme {
 
 /// Puts the choice on the page, and keeps it.
 pub fn follow(session: Session) {
-    Effect::new(move |before: Option<Theme>| {
+    let mut before = session.theme.get_untracked();
+    effect(move || {
         let theme = session.theme.get();
         if let Some(root) = document().document_element() {
             let _ = root.set_attribute("data-theme", theme.word());
         }
-        if before.is_some_and(|before| before != theme) {
+        if before != theme {
+            before = theme;
             let _ = LocalStorage::raw().set_item(KEY, theme.word());
         }
         super::paint::request();
-        theme
     });
 }

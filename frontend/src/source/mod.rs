@@ -25,7 +25,7 @@ use crate::ui::icon::icon;
 use crate::ui::rows::{Rows, pixels, reveal};
 use crate::ui::text::{grouped, percent, plural};
 use layout::Sheet;
-use row::{LineRow, Paint, describe};
+use row::{LineRow, Pace, Paint, describe};
 use ruler::Ruler;
 
 /// Height of a line in pixels, as in the style sheet.
@@ -124,6 +124,7 @@ pub fn Source() -> impl IntoView {
     let shared = open.clone();
     let mut rows: Option<Rows<LineRow>> = None;
     let mut ruler = Ruler::default();
+    let mut pace = Pace::default();
     let drawn = Cell::new(0u64);
     paint::on_paint(move |frame_ms| {
         let Some(element) = scroller.get_untracked() else {
@@ -149,7 +150,7 @@ pub fn Source() -> impl IntoView {
                     let spacer: web_sys::HtmlElement = spacer.unchecked_into();
                     let _ = spacer.style().set_property("height", &length);
                 }
-                reveal(rows.scroller(), ROW_PX, line, true);
+                rows.reveal(line, true);
             }
             let fresh = std::mem::take(&mut open.fresh);
             let sheet = &open.sheet;
@@ -157,7 +158,11 @@ pub fn Source() -> impl IntoView {
                 rows.update(sheet.n_lines(), fresh, LineRow::new, |row, _, line| {
                     row.show(paint, line);
                 });
-                rows.each(|row, _, _| row.refresh(paint));
+                let turn = pace.turn(frame_ms);
+                rows.each(|row, _, _| pace.count(row.refresh(paint, turn)));
+                if pace.waits(turn) {
+                    paint::request();
+                }
                 let tick = session.tick.get_untracked();
                 if let Some(canvas) = canvas.get_untracked()
                     && (fresh || drawn.replace(tick) != tick)

@@ -1,21 +1,20 @@
 //! One line of source, painted by hand.
 
-use std::cell::Cell;
-
 use coverage::Shape;
 use web_sys::HtmlElement;
 
 use super::layout::{Line, Sheet, Status};
-use crate::session::paint;
+use crate::session::paint::{Beat, SLOW_MS};
 use crate::ui::dom::{Classed, Words, child};
 use crate::ui::text::{age, grouped, short};
 
 /// A glow is started again at most this often, in milliseconds: restarts are what costs.
-const GLOW_MS: f64 = 400.0;
-/// Where many lines change all the time, each is painted again after this long, in milliseconds.
-const BUSY_MS: f64 = 60.0;
+const GLOW_MS: f64 = 6.0 * SLOW_MS;
 /// Lines that want to be painted in one frame, up to which all are.
 const CROWD: u32 = 20;
+/// Many lines in one frame are taken to go on for this long, in milliseconds: hits come in messages,
+/// and not every frame has one.
+const CROWD_MS: f64 = 200.0;
 /// A hit older than this doesn't glow.
 const FRESH_MS: u64 = 1_500;
 
@@ -34,7 +33,6 @@ pub(super) struct LineRow {
     line: usize,
     flip: bool,
     glowed_at: f64,
-    painted_at: f64,
     glowing: bool,
     selected: bool,
 }
@@ -76,8 +74,7 @@ impl LineRow {
             count_element,
             line: usize::MAX,
             flip: false,
-            glowed_at: -GLOW_MS,
-            painted_at: -BUSY_MS,
+            glowed_at: f64::NEG_INFINITY,
             glowing: false,
             selected: false,
         }
@@ -116,45 +113,40 @@ impl LineRow {
                 Words::child(&parent, "span", class).set(&text[piece.range]);
             }
         }
-        self.refresh(paint);
+        self.refresh(paint, Turn::ALL);
     }
 
-    /// Brings its numbers up to date, and lets it glow where it was hit.
-    pub(super) fn refresh(&mut self, paint: &Paint<'_>) {
+    /// Brings its numbers up to date, and lets it glow where it was hit. Says whether there was
+    /// something to paint.
+    pub(super) fn refresh(&mut self, paint: &Paint<'_>, turn: Turn) -> bool {
         let line = paint.sheet.line(self.line, paint.counts, paint.last);
         let number = self.line as u32 + 1;
         let selected = paint.selection.is_some_and(|(from, to)| (from..=to).contains(&number));
         let before = self.shown;
         let past = paint.now_ms.saturating_sub(line.last);
+        let advanced =
+            paint.glows && past < FRESH_MS && before.is_some_and(|before| line.last > before.last);
+        let over = self.glowing && paint.frame_ms - self.glowed_at > 900.0;
+        let glow = advanced
+            && paint.frame_ms - self.glowed_at >= GLOW_MS
+            && (turn.glows || !self.glowing || over);
+        let same = before == Some(line) && selected == self.selected;
+        let same_status = before.is_some_and(|before| before.status == line.status);
+        let urgent = !same_status || selected != self.selected || (glow && !self.glowing);
+        if !turn.paints && !urgent {
+            return !same || over;
+        }
         self.age.set(&if line.last == 0 || line.count.is_none() {
             String::new()
         } else {
             age(past)
         });
-        let advanced = before.is_some_and(|before| line.last > before.last);
-        let glow = paint.glows
-            && past < FRESH_MS
-            && advanced
-            && paint.frame_ms - self.glowed_at >= GLOW_MS;
-        let over = self.glowing && paint.frame_ms - self.glowed_at > 900.0;
-        if before == Some(line) && selected == self.selected && !glow && !over {
-            return;
+        if same && !glow && !over {
+            return false;
         }
-        // Nobody reads a screen of numbers that change sixty times a second, and painting them is
-        // most of the work: where many lines run all the time, each is painted some fifteen times.
-        // What starts to run, and what runs alone, is painted at once.
-        let crowded = crowded(paint.frame_ms);
-        let same_status = before.is_some_and(|before| before.status == line.status);
-        let kept = same_status && selected == self.selected && !glow && !over;
-        if crowded && kept && paint.frame_ms - self.painted_at < BUSY_MS {
-            paint::request();
-            return;
-        }
-        self.painted_at = paint.frame_ms;
         // A hit during the pause glows when the pause is over.
-        let keep_last = advanced && paint.glows && past < FRESH_MS && !glow;
         self.shown = Some(match before {
-            Some(before) if keep_last => Line { last: before.last, ..line },
+            Some(before) if advanced && !glow => Line { last: before.last, ..line },
             _ => line,
         });
         self.selected = selected;
@@ -198,32 +190,58 @@ impl LineRow {
             (true, true) => " glow1",
         };
         self.outer.set(&format!("{status}{selected}{glow}"));
+        true
     }
 }
 
-/// Lines that want to be painted: the frame in which they are counted, how many until now, and
-/// how many there were in the frame before.
+/// What lines may do in a frame.
 #[derive(Debug, Clone, Copy)]
-struct Crowd {
-    frame_ms: f64,
-    now: u32,
-    before: u32,
+pub(super) struct Turn {
+    /// Whether all are brought up to date, or only those where more than a number has changed.
+    paints: bool,
+    /// Whether those that glow begin anew.
+    glows: bool,
 }
 
-thread_local! {
-    static WANTED: Cell<Crowd> = const { Cell::new(Crowd { frame_ms: 0.0, now: 0, before: 0 }) };
+impl Turn {
+    /// Everything.
+    pub(super) const ALL: Turn = Turn { paints: true, glows: true };
 }
 
-/// Counts a line that wants to be painted in this frame, and says whether there were many in the
-/// one before.
-fn crowded(frame_ms: f64) -> bool {
-    let mut crowd = WANTED.get();
-    if crowd.frame_ms != frame_ms {
-        crowd = Crowd { frame_ms, now: 0, before: crowd.now };
+/// When lines are painted.
+///
+/// Nobody reads a screen of numbers that change sixty times a second, and to lay out, paint and
+/// composite a frame is most of the work, however little of it has changed. So where many lines
+/// run all the time, all of them are painted in the same frames, some fifteen a second. What starts
+/// to run, and what runs alone, is painted at once.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    wanted: u32,
+    crowded_until: f64,
+    paints: Beat,
+    glows: Beat,
+}
+
+impl Pace {
+    /// What lines may do in the frame of this time.
+    pub(super) fn turn(&mut self, frame_ms: f64) -> Turn {
+        if std::mem::take(&mut self.wanted) > CROWD {
+            self.crowded_until = frame_ms + CROWD_MS;
+        }
+        let (paints, glows) =
+            (self.paints.next(frame_ms, SLOW_MS), self.glows.next(frame_ms, GLOW_MS));
+        if frame_ms < self.crowded_until { Turn { paints, glows } } else { Turn::ALL }
     }
-    crowd.now += 1;
-    WANTED.set(crowd);
-    crowd.before > CROWD
+
+    /// Counts a line that had something to paint.
+    pub(super) fn count(&mut self, wanted: bool) {
+        self.wanted += u32::from(wanted);
+    }
+
+    /// Whether lines wait for a later frame.
+    pub(super) fn waits(&self, turn: Turn) -> bool {
+        self.wanted > 0 && !turn.paints
+    }
 }
 
 /// A sentence about a line: its units, their counts, and when they were hit.

@@ -2,21 +2,21 @@
 
 pub mod layout;
 
-use leptos::prelude::*;
 use web_sys::HtmlElement;
 
 use crate::files::{self, layout::Node};
 use crate::session::{Session, read};
+use crate::ui::bind::{self, click, effect, flag, text};
 use crate::ui::dom::{Bar, Words, child};
-use crate::ui::dynamic::{click, effect, flag, text};
 use crate::ui::fuzzy::Query;
-use crate::ui::list::{Cells, Content, Look, list_box};
+use crate::ui::list::{self, Cells, Content, Look};
+use crate::ui::state::State;
 use crate::ui::text::{age, percent, plural, short};
 use layout::{Column, Row, rows};
 
 struct Table {
     session: Session,
-    column: RwSignal<Column>,
+    column: State<Column>,
     rows: Vec<Row>,
     /// Version of the shape, beat, filter and column that the rows are of.
     made: Option<(u64, u64, String, Column)>,
@@ -83,44 +83,35 @@ impl Content for Table {
     }
 }
 
+thread_local! {
+    /// What the table is sorted by.
+    static COLUMN: State<Column> = State::default();
+}
+
 /// The table of functions.
-#[component]
-pub fn Functions() -> impl IntoView {
-    let session = Session::expect();
-    let column = RwSignal::new(Column::default());
-    let content = Table { session, column, rows: Vec::new(), made: None };
-    let look = Look { label: "Functions", id: "function", row_px: 32.0, class: "function-row" };
+pub fn show(session: Session) -> HtmlElement {
+    let section = bind::copy("functions");
+    let column = COLUMN.with(|column| *column);
+    column.set(Column::default());
     effect(move || {
         column.track();
         session.tick.update(|tick| *tick += 1);
     });
-    let sort = move |wanted: Column, title: &'static str, class: &'static str| {
-        view! {
-            <button
-                class=class
-                aria-pressed=flag(move || column.get() == wanted)
-                on:click=click(move || column.set(wanted))
-            >{title}</button>
-        }
-    };
-    view! {
-        <section class="functions" aria-label="Functions">
-            <div class="file-head">
-                <h2>"Functions"</h2>
-                <span class="file-total">
-                    {text(move || {
-                        let functions = session.header.with(|header| header.totals.functions);
-                        format!("{} of {} ran", functions.covered, plural(functions.total, "function"))
-                    })}
-                </span>
-            </div>
-            <div class="table-head" role="group" aria-label="Sort">
-                {sort(Column::Name, "Function", "names")}
-                <span class="age">"Last hit"</span>
-                {sort(Column::Calls, "Calls", "calls")}
-                {sort(Column::Uncovered, "Most uncovered", "uncovered-head")}
-            </div>
-            {list_box(look, content)}
-        </section>
+    text(&bind::at(&section, ".file-total"), move || {
+        let functions = session.header.with(|header| header.totals.functions);
+        format!("{} of {} ran", functions.covered, plural(functions.total, "function"))
+    });
+    for (class, wanted) in [
+        (".names", Column::Name),
+        (".calls", Column::Calls),
+        (".uncovered-head", Column::Uncovered),
+    ] {
+        let button = bind::at(&section, class);
+        flag(&button, "aria-pressed", move || column.get() == wanted);
+        click(&button, move || column.set(wanted));
     }
+    let look = Look { label: "", id: "function", row_px: 32.0, class: "function-row" };
+    let content = Table { session, column, rows: Vec::new(), made: None };
+    list::fill(&bind::at(&section, ".list"), look, content);
+    section
 }

@@ -6,6 +6,8 @@
 use leptos::prelude::*;
 use web_sys::MouseEvent;
 
+use super::state::Derived;
+
 /// Text that changes.
 pub type Text = Box<dyn FnMut() -> String + Send>;
 /// A word of the style sheet or of ARIA that changes.
@@ -41,7 +43,7 @@ pub fn shown(
     mut view: impl FnMut() -> AnyView + Send + 'static,
 ) -> Part {
     let when: Box<dyn Fn() -> bool + Send + Sync> = Box::new(when);
-    let when = Memo::new(move |_| when());
+    let when = Derived::new(when);
     Box::new(move || if when.get() { view() } else { ().into_any() })
 }
 
@@ -60,7 +62,6 @@ pub fn effect(run: impl FnMut() + 'static) {
 /// A number, text or choice that is computed and compared before it goes on.
 pub fn memo<T: PartialEq + Send + Sync + 'static>(
     compute: impl Fn() -> T + Send + Sync + 'static,
-) -> Memo<T> {
-    let compute: Box<dyn Fn() -> T + Send + Sync> = Box::new(compute);
-    Memo::new(move |_| compute())
+) -> Derived<T> {
+    Derived::new(compute)
 }

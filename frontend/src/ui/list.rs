@@ -3,17 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use leptos::html::Div;
-use leptos::prelude::*;
-use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, KeyboardEvent, MouseEvent};
 
+use super::bind::{effect, on, set};
 use super::dom::{Bar, Classed, Words};
-use super::dynamic::effect;
 use super::rows::Rows;
 use crate::session::{Session, paint};
 
-/// How a list box looks and what it is called.
+/// How a list box looks.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     /// Its name for those who don't see it.
@@ -64,135 +61,123 @@ struct State {
     content: Box<dyn Content>,
     len: usize,
     stale: bool,
+    /// The selected row, and what it is about.
+    active: Option<(usize, u64)>,
+    look: Look,
+    list: HtmlElement,
 }
 
-type Shared = Rc<RefCell<State>>;
-/// The selected row, and what it is about.
-type Active = RwSignal<Option<(usize, u64)>>;
+impl State {
+    fn select(&mut self, active: Option<(usize, u64)>) {
+        self.active = active;
+        let id = active.map_or(String::new(), |(index, _)| format!("{}{index}", self.look.id));
+        set(&self.list, "aria-activedescendant", &id);
+        self.stale = true;
+        paint::request();
+    }
 
-/// The list box.
-pub fn list_box(look: Look, content: impl Content + 'static) -> AnyView {
-    build(look, Box::new(content))
+    fn pick(&mut self, index: usize) {
+        if index < self.len {
+            self.select(Some((index, self.content.key(index))));
+            self.content.pick(index);
+        }
+    }
+
+    /// Does what a key means. Says whether it means anything.
+    fn key(&mut self, key: &str) -> bool {
+        let at = self.active.map(|(index, _)| index);
+        let next = match key {
+            "ArrowDown" => at.map_or(0, |at| at + 1),
+            "ArrowUp" => at.unwrap_or(1).saturating_sub(1),
+            "Home" => 0,
+            "End" => usize::MAX,
+            "Enter" => {
+                if let Some(at) = at {
+                    self.pick(at);
+                }
+                return true;
+            }
+            _ => return false,
+        };
+        let Some(last) = self.len.checked_sub(1) else { return false };
+        let next = next.min(last);
+        self.select(Some((next, self.content.key(next))));
+        super::rows::reveal(&self.list, self.look.row_px, next, false);
+        true
+    }
+
+    fn paint(&mut self, rows: &mut Rows<Cells>) {
+        let all = self.stale;
+        if all {
+            self.len = self.content.collect();
+            if let Some((at, key)) = self.active
+                && (at >= self.len || self.content.key(at) != key)
+            {
+                let moved = (0..self.len).find(|&index| self.content.key(index) == key);
+                self.select(moved.map(|index| (index, key)));
+            }
+        }
+        self.stale = false;
+        let active = self.active.map(|(index, _)| index);
+        let content = RefCell::new(&mut self.content);
+        rows.update(
+            self.len,
+            all,
+            |element| {
+                set(element, "role", "option");
+                content.borrow().make(element)
+            },
+            |row, element, index| {
+                element.set_id(&format!("{}{index}", self.look.id));
+                let chosen = if active == Some(index) { "true" } else { "false" };
+                set(element, "aria-selected", chosen);
+                content.borrow_mut().show(row, index);
+            },
+        );
+    }
 }
 
-fn build(look: Look, content: Box<dyn Content>) -> AnyView {
+/// Fills a list box that is on the page: `<div class="list" role="listbox" tabindex="0">`.
+pub fn fill(list: &HtmlElement, look: Look, content: impl Content + 'static) {
+    build(list.clone(), look, Box::new(content));
+}
+
+fn build(list: HtmlElement, look: Look, content: Box<dyn Content>) {
     let session = Session::expect();
-    let scroller: NodeRef<Div> = NodeRef::new();
-    let active: Active = RwSignal::new(None);
-    let state: Shared = Rc::new(RefCell::new(State { content, len: 0, stale: true }));
+    let state = State { content, len: 0, stale: true, active: None, look, list: list.clone() };
+    let state = Rc::new(RefCell::new(state));
 
     let again = Rc::new(Cell::new(true));
-    let set = again.clone();
+    let stale = again.clone();
     effect(move || {
         session.tick.track();
         session.route.track();
         session.structure.track();
         session.lens.track();
         session.recorded.track();
-        active.track();
-        set.set(true);
+        stale.set(true);
         paint::request();
     });
     let shared = state.clone();
-    let mut rows: Option<Rows<Cells>> = None;
+    let mut rows = Rows::new(list.clone(), look.row_px, look.class);
     paint::on_paint(move |_| {
-        let Some(element) = scroller.get_untracked() else { return };
-        let rows = rows
-            .get_or_insert_with(|| Rows::new(element.unchecked_into(), look.row_px, look.class));
-        shared.borrow_mut().stale |= again.replace(false);
-        paint_rows(look, rows, &shared, active);
+        let mut state = shared.borrow_mut();
+        state.stale |= again.replace(false);
+        state.paint(&mut rows);
     });
     let shared = state.clone();
-    let clicked = move |event: MouseEvent| {
-        let Some(element) = scroller.get_untracked() else { return };
-        let top = element.get_bounding_client_rect().top();
-        let y = f64::from(event.client_y()) - top + f64::from(element.scroll_top());
+    let scroller = list.clone();
+    on(&list, "click", move |event: MouseEvent| {
+        let top = scroller.get_bounding_client_rect().top();
+        let y = f64::from(event.client_y()) - top + f64::from(scroller.scroll_top());
         if y >= 0.0 {
-            pick(&shared, active, (y / look.row_px) as usize);
+            shared.borrow_mut().pick((y / look.row_px) as usize);
         }
-    };
-    let pressed = move |event: KeyboardEvent| {
-        let Some(next) = key(&state, active, &event.key()) else { return };
-        event.prevent_default();
-        event.stop_propagation();
-        if let (Some(next), Some(element)) = (next, scroller.get_untracked()) {
-            super::rows::reveal(&element, look.row_px, next, false);
+    });
+    on(&list, "keydown", move |event: KeyboardEvent| {
+        if state.borrow_mut().key(&event.key()) {
+            event.prevent_default();
+            event.stop_propagation();
         }
-    };
-    view! {
-        <div
-            class="list"
-            role="listbox"
-            tabindex="0"
-            aria-label=look.label
-            aria-activedescendant=move || {
-                active.get().map(|(index, _)| format!("{}{index}", look.id))
-            }
-            node_ref=scroller
-            on:click=clicked
-            on:keydown=pressed
-        ></div>
-    }
-    .into_any()
-}
-
-fn paint_rows(look: Look, rows: &mut Rows<Cells>, shared: &Shared, active: Active) {
-    let mut state = shared.borrow_mut();
-    let all = std::mem::take(&mut state.stale);
-    if all {
-        state.len = state.content.collect();
-        if let Some((at, key)) = active.get_untracked()
-            && (at >= state.len || state.content.key(at) != key)
-        {
-            let moved = (0..state.len).find(|&index| state.content.key(index) == key);
-            active.set(moved.map(|index| (index, key)));
-        }
-    }
-    let active = active.get_untracked().map(|(index, _)| index);
-    let len = state.len;
-    let content = RefCell::new(&mut state.content);
-    rows.update(
-        len,
-        all,
-        |element| {
-            let _ = element.set_attribute("role", "option");
-            content.borrow().make(element)
-        },
-        |row, element, index| {
-            element.set_id(&format!("{}{index}", look.id));
-            let chosen = if active == Some(index) { "true" } else { "false" };
-            let _ = element.set_attribute("aria-selected", chosen);
-            content.borrow_mut().show(row, index);
-        },
-    );
-}
-
-fn pick(shared: &Shared, active: Active, index: usize) {
-    let mut state = shared.borrow_mut();
-    if index < state.len {
-        active.set(Some((index, state.content.key(index))));
-        state.content.pick(index);
-    }
-}
-
-/// What a key does; `None` if nothing, otherwise the row that it went to.
-fn key(shared: &Shared, active: Active, key: &str) -> Option<Option<usize>> {
-    let at = active.get_untracked().map(|(index, _)| index);
-    let last = shared.borrow().len.checked_sub(1);
-    let next = match key {
-        "ArrowDown" => at.map_or(0, |at| at + 1),
-        "ArrowUp" => at.unwrap_or(1).saturating_sub(1),
-        "Home" => 0,
-        "End" => last.unwrap_or(0),
-        "Enter" => {
-            if let Some(at) = at {
-                pick(shared, active, at);
-            }
-            return Some(None);
-        }
-        _ => return None,
-    };
-    let next = next.min(last?);
-    active.set(Some((next, shared.borrow().content.key(next))));
-    Some(Some(next))
+    });
 }

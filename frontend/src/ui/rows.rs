@@ -3,9 +3,12 @@
 //! Rows have one height. A pool of elements is as large as the window; row `i` always lies in
 //! slot `i % pool`, so scrolling by one row changes one element.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
-use web_sys::{Event, HtmlElement};
+use web_sys::{Event, HtmlElement, ResizeObserver};
 
 use super::dom::child;
 use crate::session::paint;
@@ -27,7 +30,11 @@ pub struct Rows<R> {
     class: &'static str,
     pool: Vec<Slot<R>>,
     len: usize,
-    _scrolled: Closure<dyn FnMut(Event)>,
+    /// Height and scroll position of the window. Asking for them makes the browser lay out the
+    /// page, so it is done only where they may have changed.
+    window: Rc<Cell<Option<(f64, f64)>>>,
+    resized: ResizeObserver,
+    _changed: Closure<dyn FnMut(Event)>,
 }
 
 impl<R> Rows<R> {
@@ -35,10 +42,18 @@ impl<R> Rows<R> {
     pub fn new(scroller: HtmlElement, row_px: f64, class: &'static str) -> Self {
         let spacer = child(&scroller, "div", "spacer");
         let _ = spacer.set_attribute("role", "presentation");
-        let scrolled = Closure::<dyn FnMut(Event)>::new(|_| paint::request());
-        let listener = scrolled.as_ref().unchecked_ref();
+        let window = Rc::new(Cell::new(None));
+        let stale = window.clone();
+        let changed = Closure::<dyn FnMut(Event)>::new(move |_| {
+            stale.set(None);
+            paint::request();
+        });
+        let listener = changed.as_ref().unchecked_ref();
         let _ = scroller.add_event_listener_with_callback("scroll", listener);
-        Self { scroller, spacer, row_px, class, pool: Vec::new(), len: 0, _scrolled: scrolled }
+        let resized = ResizeObserver::new(listener).expect("what is given is a function");
+        resized.observe(&scroller);
+        let pool = Vec::new();
+        Self { scroller, spacer, row_px, class, pool, len: 0, window, resized, _changed: changed }
     }
 
     /// The element that scrolls.
@@ -55,13 +70,18 @@ impl<R> Rows<R> {
         mut make: impl FnMut(&HtmlElement) -> R,
         mut show: impl FnMut(&mut R, &HtmlElement, usize),
     ) {
-        let height = f64::from(self.scroller.client_height());
-        let top = f64::from(self.scroller.scroll_top());
         if len != self.len {
             self.len = len;
             let height = pixels("", len, self.row_px, "");
             let _ = self.spacer.style().set_property("height", &height);
+            // A shorter list may scroll back.
+            self.window.set(None);
         }
+        let (height, top) = self.window.get().unwrap_or_else(|| {
+            let height = f64::from(self.scroller.client_height());
+            (height, f64::from(self.scroller.scroll_top()))
+        });
+        self.window.set(Some((height, top)));
         let visible = (height / self.row_px) as usize + 2;
         let wanted = (visible + 2 * OVERSCAN).min(len);
         let mut moved = all;
@@ -112,6 +132,13 @@ impl<R> Rows<R> {
     /// Scrolls so that a row is seen: as little as possible, or to the middle.
     pub fn reveal(&self, index: usize, middle: bool) {
         reveal(&self.scroller, self.row_px, index, middle);
+        self.window.set(None);
+    }
+}
+
+impl<R> Drop for Rows<R> {
+    fn drop(&mut self) {
+        self.resized.disconnect();
     }
 }
 

@@ -29,7 +29,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use wire::frame::{Frame, State};
 use wire::{AgentToRelay, RelayToAgent};
 
-use crate::{AgentArgs, DEFAULT_LISTEN, stop};
+use crate::stop::Signs;
+use crate::{AgentArgs, DEFAULT_LISTEN};
 
 /// Batches that wait for the network. More would only be older: what changes meanwhile is told by
 /// a later poll.
@@ -61,7 +62,10 @@ pub(crate) fn agent(args: AgentArgs) -> Result<ExitCode> {
     let url = url.unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}"));
     let token = args.relay.token.or_else(|| crate::variable("COVERGLASS_TOKEN"));
     let config = Config { sources: args.source, ..Config::default() };
-    crate::serve::runtime()?.block_on(forward(&url, token.as_deref(), config, stop::sign()))?;
+    crate::serve::runtime()?.block_on(async {
+        let stop = Signs::listen()?;
+        forward(&url, token.as_deref(), config, stop.first()).await
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

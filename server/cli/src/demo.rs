@@ -11,14 +11,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow, bail};
 use relay::AgentEnd;
 use relay::recording::{Recorder, Recording};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use wire::frame::State;
 use wire::{AgentToRelay, RelayToAgent, SourceId};
 
 use crate::embedded::{DEMO, RECORDING};
 use crate::serve::{Door, runtime, start_collector};
-use crate::{DemoArgs, complain, port, stop};
+use crate::stop::Signs;
+use crate::{DemoArgs, complain, port};
 
 /// How long the program may take to end when it is asked to.
 const END: Duration = Duration::from_secs(4);
@@ -34,15 +35,16 @@ const ENCORE: Duration = Duration::from_secs(3);
 /// `coverglass demo`.
 pub(crate) fn demo(args: DemoArgs) -> Result<ExitCode> {
     runtime()?.block_on(async {
+        let stop = Signs::listen()?;
         match &args.record {
-            Some(path) => record(path, Duration::from_secs(args.seconds)).await,
-            None => show(&args).await,
+            Some(path) => record(path, Duration::from_secs(args.seconds), &stop).await,
+            None => show(&args, &stop).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn show(args: &DemoArgs) -> Result<()> {
+async fn show(args: &DemoArgs, stop: &Signs) -> Result<()> {
     let listener = port::bind(&args.listen.listen).await?;
     let door = Door::new(&args.listen, &listener)?;
     let (local, end) = relay::local_agent();
@@ -61,16 +63,16 @@ async fn show(args: &DemoArgs) -> Result<()> {
         let player = std::thread::Builder::new().name("player".into());
         player.spawn(move || play(&recording, &end)).context("cannot start a thread")?;
         door.open()?;
-        return door.run(listener, Some(local), stop::sign()).await;
+        return door.run(listener, Some(local), stop.first()).await;
     }
-    let program = build().await?;
+    let program = build(stop).await?;
     let collector = start_collector(end)?;
     let (over, ending) = watch::channel(false);
     let first = start(&program, None)?;
     let keeper = tokio::spawn(keep(program, first, ending));
     door.open()?;
     let shutdown = async {
-        stop::sign().await;
+        stop.first().await;
         over.send_replace(true);
         let _ = keeper.await;
         // For the collector to see that the program has ended, and to clean up after it.
@@ -88,7 +90,7 @@ async fn has_go() -> bool {
 }
 
 /// Builds the program in the cache; where nothing changed that takes a moment.
-async fn build() -> Result<PathBuf> {
+async fn build(stop: &Signs) -> Result<PathBuf> {
     let folder = extract().context("cannot write the demo program to the cache")?;
     let program = folder.join(format!("bookshop{}", std::env::consts::EXE_SUFFIX));
     complain("building the demo program; the first time it takes a while");
@@ -100,7 +102,7 @@ async fn build() -> Result<PathBuf> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     let status = tokio::select! {
         status = command.status() => status.context("cannot start the build")?,
-        () = stop::sign() => bail!("stopped while building the demo program"),
+        () = stop.first() => bail!("stopped while building the demo program"),
     };
     if !status.success() {
         bail!(
@@ -133,10 +135,19 @@ fn extract() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The program, for as long as this is held.
+struct Shop {
+    child: Child,
+    /// Nothing is ever written to it: it ends when we do, by whatever signal, and the program with
+    /// it. Apart from the child, which closes its own end where it is waited for.
+    _tie: Option<ChildStdin>,
+}
+
 /// Starts the program and its load generator. Its counters go to `counters`, if given.
-fn start(program: &Path, counters: Option<&Path>) -> Result<Child> {
+fn start(program: &Path, counters: Option<&Path>) -> Result<Shop> {
     let mut command = Command::new(program);
-    command.arg("-load").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    command.args(["-load", "-tied"]).stdin(Stdio::piped()).stdout(Stdio::null());
+    command.kill_on_drop(true);
     // It has nothing to tell over the network: the collector reads its memory.
     command.env_remove("COVERGLASS_URL");
     if let Some(counters) = counters {
@@ -145,19 +156,22 @@ fn start(program: &Path, counters: Option<&Path>) -> Result<Child> {
     #[cfg(unix)]
     // Ctrl-C in the terminal is for us; we pass it on when the relay has said goodbye.
     command.process_group(0);
-    command.spawn().with_context(|| format!("cannot start {}", program.display()))
+    let child = command.spawn();
+    let mut child = child.with_context(|| format!("cannot start {}", program.display()))?;
+    let tie = child.stdin.take();
+    Ok(Shop { child, _tie: tie })
 }
 
 /// Starts the program again when it dies, until it is over.
-async fn keep(program: PathBuf, mut child: Child, mut over: watch::Receiver<bool>) {
+async fn keep(program: PathBuf, mut shop: Shop, mut over: watch::Receiver<bool>) {
     loop {
         let began = Instant::now();
         let ended = tokio::select! {
-            status = child.wait() => Some(status),
+            status = shop.child.wait() => Some(status),
             () = closing(&mut over) => None,
         };
         let Some(status) = ended else {
-            end(&mut child).await;
+            end(&mut shop.child).await;
             return;
         };
         let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
@@ -168,8 +182,8 @@ async fn keep(program: PathBuf, mut child: Child, mut over: watch::Receiver<bool
                 () = closing(&mut over) => return,
             }
         }
-        child = match start(&program, None) {
-            Ok(child) => child,
+        shop = match start(&program, None) {
+            Ok(shop) => shop,
             Err(error) => {
                 complain(&format!("{error:#}"));
                 return;
@@ -198,16 +212,16 @@ async fn end(child: &mut Child) {
 }
 
 /// Records a session of the program, and of nothing else that runs here.
-async fn record(path: &Path, length: Duration) -> Result<()> {
+async fn record(path: &Path, length: Duration, stop: &Signs) -> Result<()> {
     if !has_go().await {
         bail!("recording the demo needs Go, from https://go.dev/dl");
     }
-    let program = build().await?;
+    let program = build(stop).await?;
     let id = std::process::id();
     let counters = std::env::temp_dir().join(format!("coverglass-recording-{id}"));
     std::fs::create_dir(&counters)
         .with_context(|| format!("cannot make {}", counters.display()))?;
-    let recording = record_in(&program, &counters, length).await;
+    let recording = record_in(&program, &counters, length, stop).await;
     let _ = std::fs::remove_dir_all(&counters);
     let bytes = recording?.write();
     std::fs::write(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
@@ -215,7 +229,12 @@ async fn record(path: &Path, length: Duration) -> Result<()> {
     Ok(())
 }
 
-async fn record_in(program: &Path, counters: &Path, length: Duration) -> Result<Recording> {
+async fn record_in(
+    program: &Path,
+    counters: &Path,
+    length: Duration,
+    stop: &Signs,
+) -> Result<Recording> {
     let config = instrument::collector::Config {
         directory: counters.to_owned(),
         ..instrument::collector::Config::default()
@@ -230,13 +249,13 @@ async fn record_in(program: &Path, counters: &Path, length: Duration) -> Result<
         });
         recorder.finish(now_ms(), instrument::cache::source)
     });
-    let mut child = start(program, Some(counters))?;
+    let mut shop = start(program, Some(counters))?;
     tokio::select! {
         () = tokio::time::sleep(length) => {}
-        status = child.wait() => bail!("the demo program ended ({})", status?),
-        () = stop::sign() => {}
+        status = shop.child.wait() => bail!("the demo program ended ({})", status?),
+        () = stop.first() => {}
     }
-    end(&mut child).await;
+    end(&mut shop.child).await;
     tokio::time::sleep(NOTICE).await;
     drop(requests);
     let recording = tokio::task::spawn_blocking(move || collector.join()).await?;

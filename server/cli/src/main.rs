@@ -60,6 +60,9 @@ enum Command {
     /// Print how much is covered, by package
     Summary(SummaryArgs),
     /// Let all counts start again from 0
+    ///
+    /// The relay subtracts what was counted so far; the programs go on counting. It remembers that
+    /// for as long as it runs: after a restart, counts are those since the programs started.
     Reset(ResetArgs),
     /// As `go tool covdata`, without Go
     #[command(disable_help_flag = true)]

@@ -10,11 +10,13 @@ use relay::{AgentEnd, LocalAgent};
 use tokio::net::TcpListener;
 
 use crate::embedded::{ASSETS, SCRIPT_HASHES};
-use crate::{ListenArgs, ServeArgs, port, stop};
+use crate::stop::Signs;
+use crate::{ListenArgs, ServeArgs, port};
 
 /// `coverglass serve`.
 pub(crate) fn serve(args: ServeArgs) -> Result<ExitCode> {
     runtime()?.block_on(async {
+        let stop = Signs::listen()?;
         let listener = port::bind(&args.listen.listen).await?;
         let (local, end) = match args.no_collector {
             true => (None, None),
@@ -26,7 +28,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<ExitCode> {
         let door = Door::new(&args.listen, &listener)?;
         let collector = end.map(start_collector).transpose()?;
         door.open()?;
-        door.run(listener, local, stop::sign()).await?;
+        door.run(listener, local, stop.first()).await?;
         if let Some(collector) = collector {
             // It sees that the relay is gone, and switches tracing off before it ends.
             let _ = tokio::task::spawn_blocking(move || collector.join()).await;

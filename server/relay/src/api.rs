@@ -331,8 +331,10 @@ pub(crate) fn trace(relay: &Relay, request: TraceRequest) -> Result<Value, Probl
         };
         process.agents.iter().map(ask).collect::<Vec<_>>()
     };
-    // Where several agents watch the process, any of them can do it.
-    if agents.into_iter().any(|(agent, wish)| relay.ask(agent, wish)) {
+    // All that watch the process are asked: one that pushes its counts itself can't do it, and for
+    // two collectors it is the same as for one.
+    let n_asked = agents.into_iter().filter(|(agent, wish)| relay.ask(*agent, wish.clone()));
+    if n_asked.count() > 0 {
         return Ok(json!({"asked": true}));
     }
     let message = "the agent that watches this process does not take requests now";

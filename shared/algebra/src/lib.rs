@@ -14,6 +14,7 @@
 //! that share their [`Shape`](coverage::Shape) are combined column by column, others by a hash of
 //! their units; the order of the result is that of the first profile that has the unit.
 
+pub mod columns;
 mod merge;
 mod pair;
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use coverage::{Mode, Profile, Shape, ShapeBuilder, Span};
 
+use crate::columns;
+
 /// All units of all profiles; counts of equal units are added, saturating. In mode set a unit is
 /// 1 when any profile hit it. The mode is the one that says most: set, then count, then atomic.
 ///
@@ -18,9 +20,7 @@ pub fn merge(profiles: &[&Profile]) -> Profile {
     let (shape, counts) = if profiles.iter().all(|profile| same_shape(first, profile)) {
         let mut counts = first.counts().to_vec();
         for profile in &profiles[1..] {
-            for (sum, &count) in counts.iter_mut().zip(profile.counts()) {
-                *sum = sum.saturating_add(count);
-            }
+            columns::add(&mut counts, profile.counts());
         }
         (first.shape().clone(), counts)
     } else {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use coverage::{Profile, Span, UnitIdx};
 
+use crate::columns::grown;
 use crate::merge::same_shape;
 
 /// `a` without what `b` hit: the shape of `a`, counts 0 where `b` hit the same unit.
@@ -20,7 +21,7 @@ pub fn intersect(a: &Profile, b: &Profile) -> Profile {
 /// less those of `earlier`. A count that is lower than before started again from 0, and is taken
 /// as it is.
 pub fn since(later: &Profile, earlier: &Profile) -> Profile {
-    combine(later, earlier, |later, earlier| later.checked_sub(earlier).unwrap_or(later))
+    combine(later, earlier, grown)
 }
 
 fn combine(a: &Profile, b: &Profile, count: impl Fn(u64, u64) -> u64) -> Profile {

@@ -108,6 +108,8 @@ impl<'a> Reader<'a> {
     }
 
     /// An error at the current offset.
+    #[cold]
+    #[inline(never)]
     pub fn malformed(&self, what: &'static str) -> WireError {
         WireError::Malformed { offset: self.offset, what }
     }
@@ -122,6 +124,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes an unsigned LEB128 of up to 64 bits.
+    #[inline(never)]
     pub fn uleb(&mut self, what: &'static str) -> Result<u64, WireError> {
         let start = self.offset;
         let mut value = 0u64;
@@ -140,6 +143,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes an unsigned LEB128 that must fit 32 bits.
+    #[inline(never)]
     pub fn uleb32(&mut self, what: &'static str) -> Result<u32, WireError> {
         let offset = self.offset;
         u32::try_from(self.uleb(what)?).map_err(|_| WireError::Limit {
@@ -157,6 +161,7 @@ impl<'a> Reader<'a> {
 
     /// Takes the length of a list: at most `limit`, and no longer than the bytes that are left
     /// can hold when an element takes `element_bytes` or more.
+    #[inline(never)]
     pub fn length(
         &mut self,
         what: &'static str,
@@ -176,6 +181,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes `length` bytes.
+    #[inline(never)]
     pub fn raw(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], WireError> {
         let (taken, rest) = self
             .bytes
@@ -198,6 +204,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a string.
+    #[inline(never)]
     pub fn string(&mut self, what: &'static str) -> Result<&'a str, WireError> {
         let length = self.length(what, crate::limits::STRING_BYTES, 1)?;
         let offset = self.offset;

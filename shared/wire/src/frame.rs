@@ -470,6 +470,7 @@ fn append(message: &mut Vec<u8>, kind: u8, body: Writer) {
     message.extend_from_slice(&body);
 }
 
+#[inline(never)]
 fn read_version(reader: &mut Reader<'_>) -> Result<u32, WireError> {
     let found = reader.uleb("version")?;
     if found == u64::from(VERSION) {
@@ -495,6 +496,7 @@ fn write_process(body: &mut Writer, process: &Process) -> u8 {
     2
 }
 
+#[inline(never)]
 fn read_process(reader: &mut Reader<'_>) -> Result<Process, WireError> {
     let mut process = Process {
         handle: reader.uleb32("process")?,
@@ -517,6 +519,7 @@ fn write_table(body: &mut Writer, bytes: &[u8]) -> u8 {
     3
 }
 
+#[inline(never)]
 fn read_table(body: &[u8]) -> Result<Vec<u8>, WireError> {
     if body.len() > limits::TABLE_BYTES {
         let limit = limits::TABLE_BYTES;
@@ -534,6 +537,7 @@ fn write_packages(body: &mut Writer, handle: u32, tables: &[TableId]) -> u8 {
     4
 }
 
+#[inline(never)]
 fn read_packages(reader: &mut Reader<'_>) -> Result<(u32, Vec<TableId>), WireError> {
     let handle = reader.uleb32("process")?;
     let n_tables = reader.length("package list", limits::PACKAGES, 16)?;
@@ -566,6 +570,7 @@ fn write_counts(body: &mut Writer, counts: &Counts) -> u8 {
     5
 }
 
+#[inline(never)]
 fn read_counts(reader: &mut Reader<'_>) -> Result<Counts, WireError> {
     let mut counts = Counts {
         handle: reader.uleb32("process")?,
@@ -616,6 +621,7 @@ fn write_flow(body: &mut Writer, flow: &Flow) -> u8 {
     6
 }
 
+#[inline(never)]
 fn read_flow(reader: &mut Reader<'_>) -> Result<Flow, WireError> {
     let mut flow = Flow {
         handle: reader.uleb32("process")?,
@@ -644,6 +650,7 @@ fn write_state(body: &mut Writer, handle: u32, at_ms: u64, state: State) -> u8 {
     7
 }
 
+#[inline(never)]
 fn read_state(reader: &mut Reader<'_>) -> Result<(u32, u64, State), WireError> {
     let handle = reader.uleb32("process")?;
     let at_ms = reader.uleb("time")?;

@@ -20,6 +20,11 @@ use tests::forge;
 use wire::frame::{FlowEvent, Frame as _, Process, State};
 use wire::{AgentToRelay, RelayToAgent, SourceId, Table, TableId};
 
+/// A cache that all tests share, also those of the next run.
+pub(crate) fn cache() -> &'static Path {
+    Path::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/coverglass-cache"))
+}
+
 /// A collector that does everything at every poll.
 fn collector(folder: &Path) -> Collector {
     Collector::new(config(folder))

@@ -11,7 +11,7 @@ use instrument::collector::{Collector, Config};
 use tests::{Scratch, until};
 use wire::frame::State;
 
-use super::{Seen, SeenProcess, config, trace};
+use super::{Seen, SeenProcess, cache, config, trace};
 
 /// Builds the module in `folder` and returns the binary.
 pub(super) fn build(scratch: &Scratch, folder: &Path, flags: &[&str]) -> PathBuf {
@@ -21,11 +21,6 @@ pub(super) fn build(scratch: &Scratch, folder: &Path, flags: &[&str]) -> PathBuf
     command.env("COVERGLASS_CACHE", cache());
     tests::output(&mut command);
     binary
-}
-
-/// A cache that all tests share, also those of the next run.
-fn cache() -> &'static Path {
-    Path::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/coverglass-cache"))
 }
 
 /// A program that was built, for as long as a test needs it.
@@ -62,10 +57,18 @@ pub(super) fn pushing_exits() -> Arc<Built> {
 
 /// A program of one file.
 pub(super) fn build_text(scratch: &Scratch, text: &str, flags: &[&str]) -> PathBuf {
+    build_files(scratch, &[("main.go", text)], flags)
+}
+
+/// A program of these files, of module `example.com/small`.
+pub(super) fn build_files(scratch: &Scratch, files: &[(&str, &str)], flags: &[&str]) -> PathBuf {
     let folder = scratch.folder("source");
-    std::fs::write(folder.join("go.mod"), "module example.com/small\n\ngo 1.24\n")
-        .expect("it can be written");
-    std::fs::write(folder.join("main.go"), text).expect("it can be written");
+    for &(path, text) in [("go.mod", "module example.com/small\n\ngo 1.24\n")].iter().chain(files) {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().expect("it lies in the folder"))
+            .expect("a folder can be made");
+        std::fs::write(path, text).expect("it can be written");
+    }
     build(scratch, &folder, flags)
 }
 
@@ -128,6 +131,10 @@ impl Running {
 
     pub(super) fn kill(&self, signal: &str) {
         tests::output(Command::new("kill").arg(signal).arg(self.pid().to_string()));
+    }
+
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().expect("it can be waited for")
     }
 
     pub(super) fn wait(&mut self) -> ExitStatus {

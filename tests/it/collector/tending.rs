@@ -30,8 +30,8 @@ fn the_loop_tells_answers_and_cleans_up() {
     let mut seen = Seen::default();
     let mut await_that = |what: &str, is: &dyn Fn(&Seen) -> bool| {
         while !is(&seen) {
-            let batch = told.recv_timeout(Duration::from_secs(60));
-            seen.take(batch.unwrap_or_else(|_| panic!("waited a minute for {what}")));
+            let batch = told.recv_timeout(tests::PATIENCE);
+            seen.take(batch.unwrap_or_else(|_| panic!("waited in vain for {what}")));
         }
     };
     await_that("the first count", &|seen| {

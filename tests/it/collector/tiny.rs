@@ -108,10 +108,10 @@ impl Tiny {
         let _ = orders[number].send(order);
     }
 
-    /// The next event; panics when there is none for a minute.
+    /// The next event; panics when there is none for long.
     pub(super) fn event(&self, what: &str) -> Event {
-        let event = self.events.recv_timeout(Duration::from_secs(60));
-        event.unwrap_or_else(|_| panic!("waited a minute for {what}"))
+        let event = self.events.recv_timeout(tests::PATIENCE);
+        event.unwrap_or_else(|_| panic!("waited in vain for {what}"))
     }
 }
 

@@ -50,6 +50,24 @@ async fn two_collectors_of_one_machine_are_not_counted_twice() {
 }
 
 #[tokio::test]
+async fn a_process_that_gets_its_name_late_is_known_by_it() {
+    let relay = Served::start().await;
+    let p = table("example.com/p", 4);
+    let mut viewer = relay.viewer().await;
+    let mut agent = relay.agent().await;
+    agent.say(&announce(1, 7, "a.out", &p)).await;
+    agent.say(&[counts(1, &[(0, 3)])]).await;
+    viewer.until_total(3).await;
+    agent.say(&[process(1, 7, "svc"), packages(1, &[&p]), counts(1, &[(1, 4)])]).await;
+    viewer.until_total(7).await;
+    let names: Vec<_> =
+        viewer.page.processes.values().map(|shown| shown.about.service.as_str()).collect();
+    assert_eq!(names, ["svc"]);
+    let services = relay.get("/api/v1/services").await.json();
+    assert_eq!(services["services"][0]["name"], "svc");
+}
+
+#[tokio::test]
 async fn packages_may_come_later_and_in_pieces() {
     let relay = Served::start().await;
     let (p, q) = (table("example.com/p", 2), table("example.com/q", 3));
@@ -87,7 +105,7 @@ async fn ended_processes_beyond_the_bound_become_one_and_no_count_is_lost() {
     let text = relay.get("/api/v1/profile").await.body;
     assert!(text.ends_with("example.com/p/a.go:4.2,4.9 2 250\n"), "{text}");
     // What the agent still says of those that were folded is heard and counts for nothing.
-    agent.say(&[counts(0, &[(0, 5)]), counts(199, &[(1, 1)])]).await;
+    agent.say(&[counts(0, &[(0, 5)]), counts(1, &[(1, 1)])]).await;
     let mut again = relay.agent().await;
     again.say(&announce(3, 0, "job", &p)).await;
     again.say(&[counts(3, &[(0, 5)])]).await;
@@ -154,6 +172,26 @@ async fn flow_and_tracing_reach_the_viewers_and_wishes_the_agent() {
         .await;
     viewer.until("flow", |page| (page.events, page.lost) == (3, 2)).await;
     assert_eq!(viewer.page.processes[&handle].tracing, 1);
+}
+
+#[tokio::test]
+async fn all_who_watch_a_process_are_asked_to_trace_it() {
+    let relay = Served::start().await;
+    let p = table("example.com/p", 4);
+    let mut viewer = relay.viewer().await;
+    // The first pushes its own counts, say, and can't trace.
+    let mut agents = [relay.agent().await, relay.agent().await];
+    for (number, agent) in (1..).zip(&mut agents) {
+        agent.say(&announce(number, 7, "svc", &p)).await;
+        agent.say(&[counts(number, &[(number, 1)])]).await;
+    }
+    viewer.until_total(2).await;
+    let reply = relay.post("/api/v1/trace", r#"{"process":1,"on":true}"#).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    for (number, agent) in (1..).zip(&mut agents) {
+        let wish = RelayToAgent::Trace { handle: number, on: true, package: None, units: vec![] };
+        assert_eq!(agent.asked().await, wish);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Peers that mean harm, or are broken. Whatever they send, what others loaded stays and goes on.
 
 use futures_util::{SinkExt, StreamExt};
+use tests::PATIENCE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -10,9 +11,7 @@ use wire::codec::Writer;
 use wire::frame::{Counts, Flow, FlowEvent, Frame, PackageCounts};
 use wire::{AgentToRelay, Table, TableId};
 
-use super::peers::{
-    Agent, PATIENCE, Served, Viewer, announce, counts, hello, packages, process, table,
-};
+use super::peers::{Agent, Served, Viewer, announce, counts, hello, packages, process, table};
 
 /// A relay with a well-behaved agent and viewer, who must not notice anything.
 struct House {

@@ -7,19 +7,17 @@ use std::time::Duration;
 use coverage::{Mode, Span};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
+use tests::PATIENCE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 use wire::frame::{Counts, Frame, PackageCounts, Process, State};
 use wire::table::{TableFile, TableFunction, TableUnit};
 use wire::{AgentToRelay, RelayToAgent, RelayToViewer, SourceId, Table, TableId};
-
-/// Turns a hang into a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -43,7 +41,7 @@ impl Served {
     pub(crate) async fn on(address: SocketAddr, config: relay::Config) -> Self {
         let listener = timeout(PATIENCE, async {
             loop {
-                let socket = tokio::net::TcpSocket::new_v4().unwrap();
+                let socket = TcpSocket::new_v4().unwrap();
                 socket.set_reuseaddr(true).unwrap();
                 if socket.bind(address).is_ok()
                     && let Ok(listener) = socket.listen(1024)
@@ -88,12 +86,29 @@ impl Served {
         Viewer { socket, page: Page::default(), n_messages: 0 }
     }
 
+    /// A viewer for whom the kernel keeps little that it hasn't read.
+    pub(crate) async fn narrow_viewer(&self) -> Viewer {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(256 << 10).unwrap();
+        let stream = MaybeTlsStream::Plain(socket.connect(self.address).await.unwrap());
+        let (socket, _) = client_async(format!("ws://{}/ws", self.address), stream).await.unwrap();
+        Viewer { socket, page: Page::default(), n_messages: 0 }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.raw(&format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
             self.address
         ))
         .await
+    }
+
+    /// One of its counters of itself.
+    pub(crate) async fn metric(&self, name: &str) -> usize {
+        let metrics = self.get("/metrics").await.body;
+        let mut lines = metrics.lines().filter_map(|line| line.split_once(' '));
+        let found = lines.find(|(found, _)| *found == name).and_then(|(_, n)| n.parse().ok());
+        found.unwrap_or_else(|| panic!("no {name} in {metrics}"))
     }
 
     pub(crate) async fn post(&self, path: &str, body: &str) -> Reply {
@@ -190,15 +205,19 @@ impl Viewer {
     pub(crate) async fn until(&mut self, what: &str, ready: impl Fn(&Page) -> bool) {
         let wait = async {
             while !ready(&self.page) {
-                let message = self.socket.next().await.expect("the relay is there").unwrap();
-                if let Message::Binary(bytes) = message {
-                    self.n_messages += 1;
-                    self.page.take(&bytes);
-                }
+                self.take_one().await;
             }
         };
         if timeout(PATIENCE, wait).await.is_err() {
             panic!("waited for {what}, has {:?}", self.page.totals());
+        }
+    }
+
+    async fn take_one(&mut self) {
+        let message = self.socket.next().await.expect("the relay is there").unwrap();
+        if let Message::Binary(bytes) = message {
+            self.n_messages += 1;
+            self.page.take(&bytes);
         }
     }
 
@@ -235,7 +254,10 @@ impl Page {
                 RelayToViewer::Process(about) => {
                     let handle = about.handle;
                     let shown = Shown { about, ..Shown::default() };
-                    assert!(self.processes.insert(handle, shown).is_none(), "told twice");
+                    let service = shown.about.service.clone();
+                    let before = self.processes.insert(handle, shown);
+                    // Only one that is renamed appears again, and everything of it.
+                    assert!(before.is_none_or(|one| one.about.service != service), "told twice");
                 }
                 RelayToViewer::Table(bytes) => {
                     self.tables.insert(TableId::of(&bytes));

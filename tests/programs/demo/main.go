@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,6 +27,7 @@ type options struct {
 	load    bool
 	script  string
 	seed    int64
+	tied    bool
 	verbose bool
 }
 
@@ -35,6 +37,7 @@ func main() {
 	flag.BoolVar(&opts.load, "load", false, "walk through the shop's features for as long as it runs")
 	flag.StringVar(&opts.script, "script", "", "run the requests in `file` one at a time, then exit")
 	flag.Int64Var(&opts.seed, "seed", 1, "seed of the load generator")
+	flag.BoolVar(&opts.tied, "tied", false, "stop when standard input ends, as it does with whoever started it")
 	flag.BoolVar(&opts.verbose, "verbose", false, "log requests and acts to standard error")
 	flag.Parse()
 
@@ -51,6 +54,12 @@ func run(opts options) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if opts.tied {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			stop()
+		}()
+	}
 	return serve(ctx, opts, logger)
 }
 

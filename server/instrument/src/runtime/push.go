@@ -1,9 +1,9 @@
 // Package coverglass_push tells a relay elsewhere what the program counts, where nothing reads the
 // shared memory: in a container without a second process, or where there is no shared memory.
 //
-// Without COVERGLASS_URL it does nothing at all. With it, and once nobody has read the memory for
-// a while, one goroutine keeps a WebSocket connection to the relay and sends every 50 ms what
-// changed, in the frames of shared/wire (version 1):
+// Without COVERGLASS_URL it does nothing at all. With it, and where nobody has read the memory for
+// a while or some packages have no place in it, one goroutine keeps a WebSocket connection to the
+// relay and sends every 50 ms what changed, in the frames of shared/wire (version 1):
 //
 //	frame := kind u8 · length uleb · body
 //	1 hello    version uleb · name str
@@ -129,7 +129,8 @@ func cutPrefix(text, prefix string) (string, bool) {
 	return text, false
 }
 
-// alone says whether nobody reads the memory.
+// alone says whether nobody reads the memory, or not all of it. A collector may then read the rest
+// at the same time: the positions and counts of what both tell are the same.
 func alone() bool {
 	if !target.Shared() {
 		return true
@@ -236,6 +237,7 @@ type connection struct {
 	net.Conn
 	inbox    []byte
 	random   uint64
+	service  string // as the relay was told
 	packages []sent
 }
 
@@ -418,10 +420,19 @@ func (c *connection) tell(now time.Time, last bool) bool {
 	if first {
 		c.packages = []sent{}
 		message = frame(message, 1, str(uleb(nil, 1), "push "+hostname()))
-		message = frame(message, 2, process(packages))
 	}
-	if known := len(c.packages); known < len(packages) {
-		ids := uleb(uleb(nil, handle), uint64(len(packages)-known))
+	if known := len(c.packages); first || known < len(packages) {
+		// The main package, which names the program, is registered last.
+		named := service(packages)
+		again := 0
+		if first || named != c.service {
+			c.service, again = named, known
+			message = frame(message, 2, process(named))
+		}
+		ids := uleb(uleb(nil, handle), uint64(again+len(packages)-known))
+		for _, p := range packages[:again] {
+			ids = append(ids, p.ID...)
+		}
 		for _, p := range packages[known:] {
 			if fresh(packages, p) {
 				message = frame(message, 3, []byte(p.Table))
@@ -436,7 +447,9 @@ func (c *connection) tell(now time.Time, last bool) bool {
 				message = nil
 			}
 		}
-		message = frame(message, 4, ids)
+		if len(packages) > 0 {
+			message = frame(message, 4, ids)
+		}
 	}
 	at := uint64(now.UnixMilli())
 	for position := range c.packages {
@@ -508,11 +521,11 @@ func fresh(packages []*target.Package, p *target.Package) bool {
 }
 
 // process is the body of the frame that describes this process.
-func process(packages []*target.Package) []byte {
+func process(service string) []byte {
 	created, boot := target.Created()
 	pid, host := uint64(os.Getpid()), hostname()
 	body := append(uleb(nil, handle), key(host, pid, created, boot)...)
-	body = str(str(uleb(body, pid), host), service(packages))
+	body = str(str(uleb(body, pid), host), service)
 	n := min(len(arguments), 64)
 	body = uleb(body, uint64(n))
 	for _, argument := range arguments[:n] {

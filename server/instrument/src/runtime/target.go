@@ -69,8 +69,8 @@ var (
 	created, createdBoot uint64
 )
 
-// Packages are the packages registered so far, in the order of their initialization, which is
-// that of their regions as long as all are mapped.
+// Packages are the packages registered so far, in the order of their initialization. Those that
+// are mapped come first: a package has the same position here as among the regions.
 func Packages() []*Package {
 	lock.Lock()
 	defer lock.Unlock()
@@ -88,11 +88,11 @@ func Clock() uint64 {
 	return atomic.LoadUint64(word(64))
 }
 
-// Shared says whether there is a shared file.
+// Shared says whether the shared file has all packages.
 func Shared() bool {
 	lock.Lock()
 	defer lock.Unlock()
-	return header != nil
+	return header != nil && *half(52) == 0
 }
 
 // Created is when the first package was registered: Unix time, and time since boot, in ns.
@@ -168,6 +168,11 @@ func region(p *Package, flags uint32, share func(int, int64) (uintptr, bool), si
 		create()
 	}
 	if header == nil {
+		return 0
+	}
+	if *half(52) > 0 {
+		// After one that isn't mapped none is, or positions would differ from those in Packages.
+		atomic.AddUint32(half(52), 1)
 		return 0
 	}
 	*half(56) |= flags

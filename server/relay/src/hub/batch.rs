@@ -239,6 +239,8 @@ impl Hub {
             return;
         }
         let handle = process.about.handle;
+        // One that was renamed appears again, with everything that is older.
+        let since = if process.appeared > since { 0 } else { since };
         if process.appeared > since {
             encode(&RelayToViewer::Process(process.about.clone()), message);
         }

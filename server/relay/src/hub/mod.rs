@@ -189,6 +189,10 @@ impl Hub {
                 process.enter(State::Running, now_ms, self.version);
                 self.dirty = true;
             }
+            if process.about.service != about.service && !is_named_after_file(&about) {
+                process.rename(about.service, self.version);
+                self.dirty = true;
+            }
             return Ok(Announced::As(process.about.handle));
         }
         if self.folded_set.contains(&about.key) {
@@ -418,6 +422,14 @@ impl Hub {
         self.table_seqs.retain(|_, seq| self.tables.contains_key(seq));
         self.table_bytes = self.tables.values().map(|table| table.n_bytes()).sum();
     }
+}
+
+/// Whether the name is that of the program's file. One that comes from its main package is better,
+/// and not every agent knows that package.
+fn is_named_after_file(about: &wire::frame::Process) -> bool {
+    let program = about.arguments.first().map_or("", String::as_str);
+    let file = program.rsplit(['/', '\\']).next().unwrap_or_default();
+    file.strip_suffix(".exe").unwrap_or(file) == about.service
 }
 
 fn find(processes: &mut BTreeMap<u32, Process>, handle: u32) -> Result<&mut Process, Refusal> {

@@ -50,7 +50,7 @@ pub(crate) struct Process {
     pub(crate) flow_total: u64,
     /// Flow events lost since the last batch.
     pub(crate) flow_lost: u64,
-    /// The version in which it appeared.
+    /// The version in which it appeared under its name.
     pub(crate) appeared: u32,
     /// The version in which `state` changed.
     pub(crate) state_version: u32,
@@ -111,6 +111,13 @@ impl Process {
         }));
         self.version = version;
         self.build = build_id(&self.packages);
+    }
+
+    /// It has another name now, as one has whose main package took its time: it is told anew.
+    pub(crate) fn rename(&mut self, service: String, version: u32) {
+        self.about.service = service;
+        self.appeared = version;
+        self.version = version;
     }
 
     /// Its life changed.

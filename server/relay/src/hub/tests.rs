@@ -19,6 +19,7 @@ struct Page {
 
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
 struct Shown {
+    service: String,
     packages: Vec<TableId>,
     counts: BTreeMap<(u32, u32), u64>,
     state: Option<State>,
@@ -33,9 +34,11 @@ impl Page {
                     *self = Page { welcomes, ..Page::default() };
                 }
                 RelayToViewer::Process(process) => {
-                    let shown = Shown::default();
+                    let service = process.service;
+                    let shown = Shown { service: service.clone(), ..Shown::default() };
                     let known = self.processes.insert(process.handle, shown);
-                    assert!(known.is_none(), "process {} was told twice", process.handle);
+                    let renamed = known.is_none_or(|known| known.service != service);
+                    assert!(renamed, "process {} was told twice", process.handle);
                 }
                 RelayToViewer::Table(bytes) => {
                     self.tables.insert(TableId::of(&bytes));
@@ -256,6 +259,37 @@ fn a_process_announced_twice_is_the_same() {
     hub.announce(8, about, 0).unwrap();
     hub.leave(7, 800);
     assert_eq!(hub.process(first).unwrap().state, State::Running);
+}
+
+#[test]
+fn a_process_that_is_renamed_is_told_anew_to_early_slow_and_late_viewers() {
+    let mut hub = hub();
+    let handle = start(&mut hub, 1, 4);
+    let (mut early, mut slow) = (hub.join(), hub.join());
+    let (mut page, mut slow_page) = (Page::default(), Page::default());
+    run(&mut hub, handle, &[(0, 5), (1, 2)]);
+    hub.tick();
+    page.catch_up(&mut hub, &mut early);
+    slow_page.catch_up(&mut hub, &mut slow);
+    hub.reset(&Scope::default(), 600).unwrap();
+    run(&mut hub, handle, &[(1, 3)]);
+    let about = wire::frame::Process { key: [1; 16], service: "t".into(), ..Default::default() };
+    assert_eq!(hub.announce(7, about.clone(), 0).unwrap(), Announced::As(handle));
+    // Another agent knows only its file.
+    let (arguments, service) = (vec!["/bin/a.out".into(), "-v".into()], "a.out".into());
+    hub.announce(8, wire::frame::Process { arguments, service, ..about }, 0).unwrap();
+    hub.tick();
+    page.catch_up(&mut hub, &mut early);
+    assert_eq!((page.processes[&handle].service.as_str(), page.total()), ("t", 1));
+    run(&mut hub, handle, &[(3, 1)]);
+    hub.tick();
+    page.catch_up(&mut hub, &mut early);
+    slow_page.catch_up(&mut hub, &mut slow);
+    let mut late = hub.join();
+    let mut late_page = Page::default();
+    late_page.catch_up(&mut hub, &mut late);
+    assert_eq!(late_page.total(), 2);
+    assert_eq!([&page, &slow_page], [&late_page, &late_page]);
 }
 
 #[test]
