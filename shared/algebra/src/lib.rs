@@ -10,13 +10,30 @@
 //!
 //! and one of our own for counts that grow, [`since`]: what ran between two readings.
 //!
+//! Parts of a profile: [`filter`] by file, [`select`] by unit, [`ignore`] by what the sources say,
+//! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap`] renames.
+//! [`patch()`] says of the lines that a diff changes whether they ran.
+//!
 //! Nothing here reads or writes; results are new profiles, arguments stay as they are. Profiles
 //! that share their [`Shape`](coverage::Shape) are combined column by column, others by a hash of
 //! their units; the order of the result is that of the first profile that has the unit.
 
 pub mod columns;
+pub mod ignore;
+pub mod lines;
 mod merge;
+mod origin;
 mod pair;
+pub mod patch;
+pub mod paths;
+mod pattern;
+mod remap;
+mod select;
 
 pub use merge::merge;
+pub use origin::{Origin, main_modules, origin};
 pub use pair::{intersect, since, subtract};
+pub use patch::patch;
+pub use pattern::Pattern;
+pub use remap::{Remap, remap};
+pub use select::{filter, select};
