@@ -1,7 +1,7 @@
 //! Readers under bytes from anybody: whatever comes in, they refuse it or read it, and what was
 //! read holds to its own rules. The fuzz targets and the smoke run of the tests call these.
 
-use formats::{go_meta, go_text};
+use formats::{Notes, go_meta, go_text};
 use instrument::collector::{Collector, Config};
 use wire::frame::Frame;
 use wire::{AgentToRelay, RelayToAgent, RelayToViewer, Table};
@@ -43,10 +43,10 @@ pub fn meta(bytes: &[u8]) {
 
 /// A Go text profile: one that can be read can be written and read again.
 pub fn text(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(profile) = go_text::read(text) else { return };
+    let read = |bytes: &[u8]| go_text::read("", bytes, &mut Notes::default());
+    let Ok(profile) = read(bytes) else { return };
     let written = go_text::write(&profile);
-    let again = go_text::read(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
+    let again = read(written.as_bytes()).unwrap_or_else(|error| panic!("{error}: {written}"));
     assert_eq!(go_text::write(&again), written);
 }
 

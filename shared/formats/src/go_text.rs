@@ -9,12 +9,13 @@
 //! The form has no packages and no functions: a file's package is the directory of its name, and
 //! its units belong to one function without a name.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use coverage::{FileIdx, Mode, Profile, ShapeBuilder, Span};
 
-use crate::{Format, Place, Read, ReadError};
+use crate::{Format, Notes, Place, Read, ReadError};
 
 /// The format.
 pub const FORMAT: Format = Format {
@@ -22,14 +23,7 @@ pub const FORMAT: Format = Format {
     name: "Go text profile",
     extensions: &["out", "cov", "coverprofile", "txt"],
     sniff: |head| head.starts_with(b"mode: "),
-    read: Read::File(|_, bytes, _| {
-        let text = str::from_utf8(bytes).map_err(|error| {
-            let line =
-                bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
-            ReadError::malformed(Place::Line(line + 1), "not UTF-8")
-        })?;
-        read(text)
-    }),
+    read: Read::File(read),
     write: Some(|profile| vec![("coverage.out".to_owned(), write(profile).into_bytes())]),
 };
 
@@ -57,90 +51,128 @@ pub fn write(profile: &Profile) -> String {
     out
 }
 
-/// The profile in this text. Several profiles one after the other, as `cat` joins them, are read
-/// as one; their mode lines must agree. Units keep the order of their lines within a file.
+/// The profile in these bytes. Several profiles one after the other, as `cat` joins them, are read
+/// as one; their mode lines must agree. Blocks of one place are one unit, counts added (mode set:
+/// or): `go test -coverpkg` lists each block once for every test binary. Units of a file stand in
+/// the order of their spans.
 ///
 /// # Errors
 /// The first line that does not fit the form, and why.
-pub fn read(text: &str) -> Result<Profile, ReadError> {
+pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, ReadError> {
     let mut mode = None;
-    let mut files: Vec<(&str, Vec<Row>)> = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    let mut files: Vec<(&str, Vec<Block>)> = Vec::new();
+    let mut known: HashMap<&[u8], usize> = HashMap::new();
+    let mut last: (&[u8], usize) = (b"", usize::MAX);
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let fail = |reason: &'static str| ReadError::malformed(Place::Line(index + 1), reason);
-        if let Some(word) = line.strip_prefix("mode: ") {
+        let line = line.trim_ascii_end();
+        if let Some(word) = line.strip_prefix(b"mode: ") {
+            let word = str::from_utf8(word).unwrap_or_default();
             let found = Mode::from_word(word.trim()).ok_or(fail("unknown mode"))?;
             if mode.is_some_and(|mode| mode != found) {
                 return Err(fail("mode differs from the first mode line"));
             }
             mode = Some(found);
+        } else if line.is_empty() {
+            continue;
         } else if mode.is_none() {
             return Err(fail("not a mode line"));
-        } else if !line.trim().is_empty() {
-            let (file, row) = read_row(line).map_err(fail)?;
-            match files.last_mut() {
-                Some((last, rows)) if *last == file => rows.push(row),
-                _ => files.push((file, vec![row])),
+        } else {
+            let (file, block) = block(line).map_err(fail)?;
+            if file != last.0 || last.1 == usize::MAX {
+                let at = match known.get(file) {
+                    Some(&at) => at,
+                    None => {
+                        let path = str::from_utf8(file).map_err(|_| fail("name is not UTF-8"))?;
+                        files.push((path, Vec::new()));
+                        known.insert(file, files.len() - 1);
+                        files.len() - 1
+                    }
+                };
+                last = (file, at);
+            }
+            if let Some((_, blocks)) = files.get_mut(last.1) {
+                blocks.push(block);
             }
         }
     }
-    let mode = mode.ok_or(ReadError::malformed(Place::Line(1), "the profile is empty"))?;
-    // A file may come up again further down; a stable sort joins its parts in their order.
+    let empty = || ReadError::malformed(Place::Line(1), "the profile is empty");
+    let mode = mode.ok_or_else(empty)?;
     files.sort_by_key(|&(file, _)| (package_of(file), file));
     let mut builder = ShapeBuilder::default();
     let mut counts = Vec::new();
-    let (mut package, mut last_file) = (None, None);
-    let mut function = None;
-    for (file, rows) in files {
-        if last_file != Some(file) {
-            let path = package_of(file);
-            let package_idx = match package {
-                Some((last, package_idx)) if last == path => package_idx,
-                _ => builder.package(path, "", ""),
-            };
-            package = Some((path, package_idx));
-            last_file = Some(file);
-            let file_idx: FileIdx = builder.file(package_idx, file);
-            function = Some(builder.function(file_idx, "", false));
+    let mut package = None;
+    for (file, mut blocks) in files {
+        let path = package_of(file);
+        let package_idx = match package {
+            Some((last, package_idx)) if last == path => package_idx,
+            _ => builder.package(path, "", ""),
+        };
+        package = Some((path, package_idx));
+        let file_idx: FileIdx = builder.file(package_idx, file);
+        let function = builder.function(file_idx, "", false);
+        blocks.sort_by_key(|block| (block.span.start, block.span.end, block.statements));
+        for same in blocks.chunk_by(|a, b| (a.span, a.statements) == (b.span, b.statements)) {
+            let Some(first) = same.first() else { continue };
+            let sum = same.iter().fold(0u64, |sum, block| sum.saturating_add(block.count));
+            builder.unit(function, first.span, first.statements);
+            counts.push(if mode == Mode::Set { sum.min(1) } else { sum });
         }
-        for row in rows {
-            if let Some(function) = function {
-                builder.unit(function, row.span, row.statements);
-                counts.push(row.count);
-            }
+        let disagree =
+            |a: &&[Block]| matches!(a, [a, b] if a.span == b.span && a.statements != b.statements);
+        if blocks.windows(2).any(|pair| disagree(&pair)) {
+            let note =
+                format!("{file}: one place with two numbers of statements: different builds");
+            notes.add(name, note);
         }
     }
     Ok(Profile::new(mode, Arc::new(builder.build()), counts))
 }
 
-struct Row {
-    span: Span,
-    statements: u32,
-    count: u64,
+/// What a line of a profile says of a place in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Where it is.
+    pub span: Span,
+    /// How many statements it holds.
+    pub statements: u32,
+    /// How often it ran.
+    pub count: u64,
 }
 
-/// One line: the name may itself hold colons, blanks and commas, so it is cut from the right.
-fn read_row(line: &str) -> Result<(&str, Row), &'static str> {
-    let mut words = line.trim_end().rsplitn(3, ' ');
-    let (count, statements, place) = (words.next(), words.next(), words.next());
-    let (file, span) =
-        place.and_then(|place| place.rsplit_once(':')).ok_or("not file:span statements count")?;
-    let number = |text: &str| text.parse::<u32>().ok();
-    let position = |text: &str| {
-        let (line, column) = text.split_once('.')?;
-        Some((number(line)?, number(column)?))
+/// The file and block of a line, without its end. The name may itself hold colons, blanks and
+/// commas, so the line is cut from the right.
+///
+/// # Errors
+/// Why the line is none.
+pub fn block(line: &[u8]) -> Result<(&[u8], Block), &'static str> {
+    const FORM: &str = "not file:span statements count";
+    const SPAN: &str = "span is not line.column,line.column";
+    let mut rest = line;
+    let mut number = |before: u8, missing: &'static str, not: &'static str| {
+        let digits = rest.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let (left, digits) = rest.split_at(rest.len() - digits);
+        // Go's reader takes a plus sign, too.
+        let left = left.strip_suffix(b"+").unwrap_or(left);
+        let Some(left) = left.strip_suffix(&[before]) else {
+            return Err(if rest.contains(&before) { not } else { missing });
+        };
+        rest = left;
+        let value = digits.iter().try_fold(0u64, |value, digit| {
+            value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        });
+        value.filter(|_| !digits.is_empty()).ok_or(not)
     };
-    let ((start_line, start_column), (end_line, end_column)) = span
-        .split_once(',')
-        .and_then(|(start, end)| Some((position(start)?, position(end)?)))
-        .ok_or("span is not line.column,line.column")?;
-    Ok((
-        file,
-        Row {
-            span: Span::new(start_line, start_column, end_line, end_column),
-            statements: statements.and_then(number).ok_or("statements is not a number")?,
-            count: count.and_then(|text| text.parse().ok()).ok_or("count is not a number")?,
-        },
-    ))
+    let count = number(b' ', FORM, "count is not a number")?;
+    let statements = number(b' ', FORM, "statements is not a number")?;
+    let end_column = number(b'.', SPAN, SPAN)?;
+    let end_line = number(b',', SPAN, SPAN)?;
+    let start_column = number(b'.', SPAN, SPAN)?;
+    let start_line = number(b':', FORM, SPAN)?;
+    let small = |value: u64| u32::try_from(value).map_err(|_| "a number exceeds 32 bits");
+    let span =
+        Span::new(small(start_line)?, small(start_column)?, small(end_line)?, small(end_column)?);
+    Ok((rest, Block { span, statements: small(statements)?, count }))
 }
 
 fn package_of(file: &str) -> &str {
@@ -161,13 +193,30 @@ mod tests {
         .unwrap();
         let text = "mode: count\np/b.go:3.9,3.12 1 1\np/b.go:3.1,5.2 2 0\nq/a.go:1.1,2.2 1 3\n";
         assert_eq!(write(&profile), text);
-        assert_eq!(write(&read(text).unwrap()), text);
+        assert_eq!(again(text), text);
+    }
+
+    /// The text, read and written.
+    fn again(text: &str) -> String {
+        write(&read("", text.as_bytes(), &mut Notes::default()).unwrap())
     }
 
     #[test]
     fn names_may_hold_colons_and_blanks() {
         let text = "mode: set\nC:/my code/a.go:1.1,2.2 1 1\n";
-        assert_eq!(write(&read(text).unwrap()), text);
+        assert_eq!(again(text), text);
+    }
+
+    #[test]
+    fn a_block_that_is_listed_again_is_one_unit() {
+        let text = "mode: count\r\np/a.go:1.1,2.2 1 3\r\nq/b.go:1.1,2.2 1 0\n\nmode: count\n\
+                    p/a.go:1.1,2.2 1 4\np/a.go:1.1,2.2 2 +4";
+        let merged = "mode: count\np/a.go:1.1,2.2 1 7\np/a.go:1.1,2.2 2 4\nq/b.go:1.1,2.2 1 0\n";
+        assert_eq!(again(text), merged);
+        assert_eq!(
+            again("mode: set\na.go:1.1,2.2 1 1\na.go:1.1,2.2 1 1\n"),
+            "mode: set\na.go:1.1,2.2 1 1\n"
+        );
     }
 
     #[test]
@@ -181,7 +230,8 @@ mod tests {
             ("mode: set\nhello\n", "line 2: not file:span statements count"),
             ("mode: set\nmode: count\n", "line 2: mode differs from the first mode line"),
         ] {
-            assert_eq!(read(text).unwrap_err().to_string(), message);
+            let error = read("", text.as_bytes(), &mut Notes::default()).unwrap_err();
+            assert_eq!(error.to_string(), message);
         }
     }
 }

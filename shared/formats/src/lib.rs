@@ -14,6 +14,7 @@ mod error;
 pub mod go_counters;
 pub mod go_cov;
 pub mod go_meta;
+pub mod go_source;
 pub mod go_text;
 pub mod go_write;
 pub mod limits;
