@@ -127,6 +127,13 @@ fn samples_and_what_fuzzing_found_do_no_harm() {
 fn samples_are_whole() {
     assert!(formats::go_meta::read(&fixture("go_meta/exits.covmeta")).is_ok());
     let text = fixture("go_text/exits.txt");
-    assert!(formats::go_text::read("", &text, &mut formats::Notes::default()).unwrap().totals().statements.covered > 0);
+    assert!(
+        formats::go_text::read("", &text, &mut formats::Notes::default())
+            .unwrap()
+            .totals()
+            .statements
+            .covered
+            > 0
+    );
     assert_eq!(AgentToRelay::decode(&message()).unwrap().len(), 2);
 }

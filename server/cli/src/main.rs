@@ -3,12 +3,14 @@
 mod agent;
 mod client;
 mod covdata;
+mod cover;
 mod demo;
 mod embedded;
 mod go;
 mod log;
 mod port;
 mod serve;
+mod sources;
 mod stop;
 
 use std::ffi::OsString;
@@ -67,6 +69,9 @@ enum Command {
     /// As `go tool covdata`, without Go
     #[command(disable_help_flag = true)]
     Covdata(GoArgs),
+    /// As `go tool cover` with -func and -html, without Go
+    #[command(disable_help_flag = true)]
+    Cover(GoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -205,6 +210,7 @@ fn main() -> ExitCode {
         Command::Summary(args) => client::summary(args),
         Command::Reset(args) => client::reset(args),
         Command::Covdata(args) => return covdata::command(&args.arguments),
+        Command::Cover(args) => return cover::command(&args.arguments),
     };
     result.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));

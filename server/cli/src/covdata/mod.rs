@@ -10,7 +10,7 @@ mod flags;
 mod input;
 mod merge;
 mod pattern;
-mod report;
+pub(crate) mod report;
 mod setops;
 
 use std::ffi::OsString;

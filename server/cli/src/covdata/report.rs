@@ -104,7 +104,7 @@ fn statements<'a>(units: impl IntoIterator<Item = &'a Counted<'a>>) -> (u64, u64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "statements stay far below 2^52")]
-fn share(covered: u64, total: u64) -> f64 {
+pub(crate) fn share(covered: u64, total: u64) -> f64 {
     if total == 0 { 0.0 } else { 100.0 * covered as f64 / total as f64 }
 }
 
