@@ -1,6 +1,5 @@
 //! What is asked of a relay that runs: profile, summary, reset.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -182,7 +181,7 @@ pub(crate) fn profile(args: ProfileArgs) -> Result<ExitCode> {
 
 /// Writes beside the file, then moves: nobody reads half a profile, and a failure leaves the old
 /// one. What is no regular file, such as a pipe, is written as it is.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
     let name = path.file_name().filter(|_| !special && !path.is_symlink());
     let Some(name) = name else { return std::fs::write(path, bytes) };
@@ -201,12 +200,7 @@ pub(crate) fn summary(args: SummaryArgs) -> Result<ExitCode> {
     let body = fetch(&args.relay, "/api/v1/summary", &args.scope)?;
     let summary: Value = serde_json::from_slice(&body).context("the summary is no JSON")?;
     if args.json {
-        let text = if std::io::stdout().is_terminal() {
-            serde_json::to_string_pretty(&summary)?
-        } else {
-            summary.to_string()
-        };
-        crate::print(&format!("{text}\n"))?;
+        crate::print_json(&summary)?;
         return Ok(ExitCode::SUCCESS);
     }
     crate::print(&table(&summary))?;
@@ -216,11 +210,9 @@ pub(crate) fn summary(args: SummaryArgs) -> Result<ExitCode> {
 /// Packages and their statements, one per line, as `go tool covdata percent` lays them out.
 fn table(summary: &Value) -> String {
     let row = |path: &str, value: &Value| {
-        let fraction = |metric: &str, part: &str| value[metric][part].as_u64().unwrap_or(0);
-        let (covered, total) = (fraction("statements", "covered"), fraction("statements", "total"));
-        let percent = coverage::Fraction { covered, total }.percent();
-        let percent = percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.1}%"));
-        (path.to_owned(), percent, format!("{covered}/{total}"))
+        let part = |part: &str| value["statements"][part].as_u64().unwrap_or(0);
+        let fraction = coverage::Fraction { covered: part("covered"), total: part("total") };
+        (path.to_owned(), fraction)
     };
     let packages = summary["packages"].as_array().cloned().unwrap_or_default();
     let mut rows: Vec<_> = packages
@@ -228,10 +220,7 @@ fn table(summary: &Value) -> String {
         .map(|package| row(package["path"].as_str().unwrap_or_default(), package))
         .collect();
     rows.push(row("total", &summary["total"]));
-    let width = rows.iter().map(|(path, ..)| path.chars().count()).max().unwrap_or(0);
-    rows.iter()
-        .map(|(path, percent, statements)| format!("{path:width$}  {percent:>6}  {statements}\n"))
-        .collect()
+    crate::table(&rows)
 }
 
 /// `coverglass reset`.

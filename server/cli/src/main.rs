@@ -8,6 +8,7 @@ mod demo;
 mod embedded;
 mod go;
 mod log;
+mod offline;
 mod port;
 mod serve;
 mod sources;
@@ -20,6 +21,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use instrument::go::Verb;
+
+use offline::combine::{self, CombineArgs};
+use offline::patch::{self, PatchArgs};
+use offline::summary::{self, OfflineArgs};
 
 /// Where a relay is, if nobody says otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7777";
@@ -59,13 +64,23 @@ enum Command {
     Test(GoArgs),
     /// Write the coverage so far as a Go profile
     Profile(ProfileArgs),
-    /// Print how much is covered, by package
+    /// Print how much is covered: of the relay's programs, or of files
     Summary(SummaryArgs),
     /// Let all counts start again from 0
     ///
     /// The relay subtracts what was counted so far; the programs go on counting. It remembers that
     /// for as long as it runs: after a restart, counts are those since the programs started.
     Reset(ResetArgs),
+    /// Add up what files and folders hold
+    Merge(CombineArgs),
+    /// Of the first input, what the others did not hit
+    Subtract(CombineArgs),
+    /// Of the first input, what all others hit too
+    Intersect(CombineArgs),
+    /// Write what an input holds in another format
+    Convert(CombineArgs),
+    /// Coverage of the lines that a diff changes
+    Patch(PatchArgs),
     /// As `go tool covdata`, without Go
     #[command(disable_help_flag = true)]
     Covdata(GoArgs),
@@ -164,6 +179,8 @@ struct ProfileArgs {
 
 #[derive(Debug, Args)]
 struct SummaryArgs {
+    #[command(flatten)]
+    offline: OfflineArgs,
     /// Print JSON, with files
     #[arg(long)]
     json: bool,
@@ -207,8 +224,15 @@ fn main() -> ExitCode {
         Command::Run(args) => return go::command(Verb::Run, &args.arguments),
         Command::Test(args) => return go::command(Verb::Test, &args.arguments),
         Command::Profile(args) => client::profile(args),
+        Command::Summary(args) if !args.offline.inputs.is_empty() => {
+            summary::summary(&args.offline, args.json)
+        }
         Command::Summary(args) => client::summary(args),
         Command::Reset(args) => client::reset(args),
+        Command::Merge(args) | Command::Convert(args) => combine::merge(args),
+        Command::Subtract(args) => combine::subtract(args),
+        Command::Intersect(args) => combine::intersect(args),
+        Command::Patch(args) => patch::patch(args),
         Command::Covdata(args) => return covdata::command(&args.arguments),
         Command::Cover(args) => return cover::command(&args.arguments),
     };
@@ -232,6 +256,28 @@ fn print(text: &str) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// JSON on standard output, laid out for people where one looks.
+fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    use std::io::IsTerminal as _;
+    let text = match std::io::stdout().is_terminal() {
+        true => serde_json::to_string_pretty(value)?,
+        false => value.to_string(),
+    };
+    print(&format!("{text}\n"))
+}
+
+/// Names, shares and numbers in columns.
+fn table(rows: &[(String, coverage::Fraction)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let row = |(name, fraction): &(String, coverage::Fraction)| {
+        let percent = fraction.percent();
+        let percent = percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.1}%"));
+        let coverage::Fraction { covered, total } = fraction;
+        format!("{name:width$}  {percent:>6}  {covered}/{total}\n")
+    };
+    rows.iter().map(row).collect()
 }
 
 /// An environment variable that is set to something.

@@ -1,0 +1,145 @@
+//! Inputs to profiles.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use coverage::Profile;
+use formats::{Outcome, Reading, pods};
+
+/// What an input holds.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// Everything in it, merged.
+    pub(crate) profile: Profile,
+    /// Ids of the formats that it was read from, each once.
+    pub(crate) formats: Vec<&'static str>,
+}
+
+/// Folders that hold no coverage data, only a great many files.
+const PASSED_OVER: &[&str] = &[".git", "node_modules"];
+
+/// Opens an input: a file, or a folder with everything below it. Damaged files of a folder are
+/// left out, with a warning that says why.
+pub(crate) fn open(path: &Path) -> Result<Input> {
+    let name = path.display().to_string();
+    let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
+    let is_folder = metadata.is_dir();
+    let mut files = Vec::new();
+    if is_folder {
+        list(path, &mut files)?;
+    } else {
+        files.push(path.to_owned());
+        // The other files of the pod lie beside it.
+        if let Some(tag) = tag(path) {
+            files.clear();
+            list_flat(path.parent().unwrap_or(Path::new("")), &mut files)?;
+            files.retain(|file| self::tag(file) == Some(tag));
+        }
+    }
+    // Meta-data first, so that counters need not wait in memory.
+    files.sort_by_cached_key(|path| {
+        let name = path.to_string_lossy().replace('\\', "/");
+        (!matches!(pods::part(&name), Some(pods::Part::Meta(_))), name)
+    });
+    let mut reading = Reading::default();
+    let mut buffer = Vec::new();
+    for file in &files {
+        let name = file.to_string_lossy().replace('\\', "/");
+        if is_folder && pods::part(&name).is_none() && !is_known(file)? {
+            continue;
+        }
+        read(file, &mut buffer)?;
+        reading.add(&name, &buffer);
+    }
+    let Outcome { opened, failures, notes } = reading.finish();
+    for note in notes.all() {
+        let times = if note.times > 1 { format!(" ({} times)", note.times) } else { String::new() };
+        crate::complain(&format!("{}: {}{times}", note.file, note.what));
+    }
+    if notes.n_left_out() > 0 {
+        crate::complain(&format!("{} more notes are left out", notes.n_left_out()));
+    }
+    if opened.is_empty()
+        && let [(file, error)] = &failures[..]
+    {
+        bail!("cannot read {file}: {error}");
+    }
+    for (file, error) in &failures {
+        crate::complain(&format!("{file} is left out: {error}"));
+    }
+    if opened.is_empty() {
+        bail!("there is no coverage data in {name}: {}", known());
+    }
+    let mut formats: Vec<_> = opened.iter().map(|opened| opened.format.id).collect();
+    formats.sort_unstable();
+    formats.dedup();
+    let profile = match <[_; 1]>::try_from(opened) {
+        Ok([only]) => only.profile,
+        Err(opened) => {
+            algebra::merge(&opened.iter().map(|opened| &opened.profile).collect::<Vec<_>>())
+        }
+    };
+    Ok(Input { profile, formats })
+}
+
+/// What can be read, in a sentence.
+fn known() -> String {
+    let names: Vec<_> = formats::FORMATS.iter().map(|format| format.name).collect();
+    format!("what can be read is {}", names.join(", "))
+}
+
+/// The tag of a file that is part of a pod.
+fn tag(path: &Path) -> Option<&str> {
+    match pods::part(path.file_name()?.to_str()?)? {
+        pods::Part::Meta(tag) | pods::Part::Counters { tag, .. } => Some(tag),
+    }
+}
+
+/// Whether the first bytes of a file are of a known format.
+fn is_known(path: &Path) -> Result<bool> {
+    let refused = || format!("cannot read {}", path.display());
+    let mut head = Vec::with_capacity(formats::HEAD_BYTES);
+    let file = File::open(path).with_context(refused)?;
+    file.take(formats::HEAD_BYTES as u64).read_to_end(&mut head).with_context(refused)?;
+    Ok(formats::sniff(&head).is_some())
+}
+
+fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<()> {
+    let refused = || format!("cannot read {}", path.display());
+    buffer.clear();
+    let mut file = File::open(path).with_context(refused)?;
+    file.read_to_end(buffer).with_context(refused)?;
+    Ok(())
+}
+
+/// Regular files of a folder and the folders below it; links to folders are not followed.
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let mut found = Vec::new();
+        list_flat(&folder, &mut found)?;
+        for path in found {
+            let kind = path.symlink_metadata().map(|metadata| metadata.file_type());
+            if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if !PASSED_OVER.contains(&name.as_str()) {
+                    folders.push(path);
+                }
+            } else if path.is_file() {
+                files.push(path);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn list_flat(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let refused = || anyhow!("cannot list {}", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(|| refused().to_string())? {
+        files.push(entry.with_context(|| refused().to_string())?.path());
+    }
+    Ok(())
+}
