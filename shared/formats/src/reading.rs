@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use coverage::Profile;
 
 use crate::go_cov::{self, Pod};
+use crate::go_write::Fnv128;
 use crate::pods::{self, Part};
 use crate::{Format, Notes, Place, Read, ReadError, limits, sniff};
 
@@ -13,11 +14,21 @@ use crate::{Format, Notes, Place, Read, ReadError, limits, sniff};
 #[derive(Debug, Default)]
 pub struct Reading {
     opened: Vec<Opened>,
-    pods: BTreeMap<String, (String, Pod)>,
+    pods: BTreeMap<String, PodReading>,
     waiting: Vec<(String, Vec<u8>)>,
     waiting_bytes: usize,
     failures: Vec<(String, ReadError)>,
     notes: Notes,
+}
+
+/// A pod whose files come in.
+#[derive(Debug)]
+struct PodReading {
+    /// Name of the meta-data file.
+    name: String,
+    /// Hash of its bytes.
+    content: [u8; 16],
+    pod: Pod,
 }
 
 /// A profile that was read.
@@ -54,16 +65,21 @@ impl Reading {
         let head = bytes.get(..crate::HEAD_BYTES).unwrap_or(bytes);
         match pods::part(name) {
             Some(Part::Meta(tag)) => {
-                if let Some((first, _)) = self.pods.get(tag) {
-                    self.notes.add(name, format!("the same build as {first}, read once"));
+                let content = Fnv128::of(bytes);
+                // Folders of runs of one build each have its meta-data.
+                if let Some(first) = self.pods.get(tag) {
+                    if first.content != content {
+                        let note = format!("differs from {}, which is used", first.name);
+                        self.notes.add(name, note);
+                    }
                     return Ok(());
                 }
-                let pod = Pod::new(bytes)?;
-                self.pods.insert(tag.to_owned(), (name.to_owned(), pod));
+                let reading = PodReading { name: name.to_owned(), content, pod: Pod::new(bytes)? };
+                self.pods.insert(tag.to_owned(), reading);
                 return Ok(());
             }
             Some(Part::Counters { tag, .. }) => match self.pods.get_mut(tag) {
-                Some((_, pod)) => return add(pod, name, bytes, &mut self.notes),
+                Some(PodReading { pod, .. }) => return add(pod, name, bytes, &mut self.notes),
                 None => return self.wait(name, bytes),
             },
             None => {}
@@ -98,7 +114,7 @@ impl Reading {
                 _ => continue,
             };
             let added = match self.pods.get_mut(tag) {
-                Some((_, pod)) => add(pod, &name, &bytes, &mut self.notes),
+                Some(PodReading { pod, .. }) => add(pod, &name, &bytes, &mut self.notes),
                 None => {
                     let reason = format!("its meta-data, covmeta.{tag}, is missing");
                     Err(ReadError::unsupported(Place::Whole, reason))
@@ -109,8 +125,8 @@ impl Reading {
             }
         }
         let mut pods: Vec<_> = self.pods.into_values().collect();
-        pods.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (name, pod) in pods {
+        pods.sort_by(|a, b| a.name.cmp(&b.name));
+        for PodReading { name, pod, .. } in pods {
             if pod.n_runs() == 0 {
                 self.notes.add(&name, "no run left counters: it was killed, or is running still");
             }
