@@ -99,7 +99,7 @@ impl Bar {
             (covered, total) if covered >= total => 1_000,
             (0, _) => 0,
             (covered, total) => {
-                let permille = u128::from(covered) * 1_000 / u128::from(total);
+                let permille = covered.saturating_mul(1_000) / total;
                 u32::try_from(permille).unwrap_or(1_000).clamp(30, 970)
             }
         };
