@@ -94,7 +94,7 @@ pub fn show(session: Session) -> HtmlElement {
     shown(&bind::at(&section, ".tab-body"), any);
     part(&bind::at(&section, ".recording-tabs"), move || tabs(session));
     head(session, &section);
-    let look = Look { label: "", id: "ran", row_px: 50.0, class: "ran" };
+    let look = Look { id: "ran", row_px: 50.0, class: "ran" };
     let content = Functions { session, recorded: None, rows: Vec::new() };
     list::fill(&bind::at(&section, ".list"), look, content);
 
