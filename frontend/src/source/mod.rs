@@ -198,8 +198,9 @@ struct Painter {
 }
 
 impl Source {
+    /// The recording that is looked at, for what doesn't run again when it is another one.
     fn lens(&self) -> Option<Arc<Recorded>> {
-        self.session.lens_recording()
+        untrack(|| self.session.lens_recording())
     }
 
     fn paint(&self, painter: &mut Painter, frame_ms: f64) {
@@ -276,7 +277,7 @@ impl Source {
         self.session.tick.track();
         self.load.track();
         let (from, to) = self.session.route.with(|route| route.lines)?;
-        let lens = self.lens();
+        let lens = self.session.lens_recording();
         let open = self.open.try_borrow().ok()?;
         read(|data| {
             if open.version != data.view.shape_version || open.file.is_none() {
