@@ -474,7 +474,9 @@ fn head(session: Session, load: State<Load>, head: &Element) {
         file.get().and_then(statements).unwrap_or_default()
     });
     text(&bind::at(head, ".folder"), move || {
-        path.with(|path| path.rfind('/').map_or(String::new(), |at| path[..=at].to_owned()))
+        path.with(|path| {
+            path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"))
+        })
     });
     text(&bind::at(head, ".folder + span"), move || {
         path.with(|path| match path.rsplit('/').next() {
