@@ -139,7 +139,7 @@ fn connection(session: Session, pill: &Element) {
 
 fn totals(session: Session, place: &Element) {
     let header = session.header;
-    let mut bar = Bar::child(&bind::at(place, ".total-bar"));
+    let mut bar = Bar::of(bind::at(place, ".fill"));
     effect(move || {
         let statements = header.with(|header| header.totals.statements);
         bar.set(statements.covered, statements.total);

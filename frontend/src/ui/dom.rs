@@ -88,7 +88,12 @@ impl Bar {
     /// An empty bar at the end of `parent`.
     pub fn child(parent: &Node) -> Self {
         let bar = child(parent, "span", "bar");
-        Self { fill: child(&bar, "span", "fill"), shown: u32::MAX }
+        Self::of(child(&bar, "span", "fill"))
+    }
+
+    /// A bar that is there, by what fills it.
+    pub fn of(fill: HtmlElement) -> Self {
+        Self { fill, shown: u32::MAX }
     }
 
     /// Fills `covered` of `total`; hides it where there is nothing to cover.
