@@ -1,7 +1,5 @@
 //! The page as a whole: header, panes, and what lies over them.
 
-use leptos::prelude::*;
-use leptos::task::spawn_local;
 use web_sys::{Element, Event};
 
 use crate::dialogs::{self, Dialog, download};
@@ -10,14 +8,12 @@ use crate::session::live::Link;
 use crate::session::theme::Theme;
 use crate::session::url::{Panel, Tab};
 use crate::session::{Session, read, token};
-use crate::source::Source;
 use crate::ui::bind::{self, attribute, body, by_id, click, effect, flag, memo, on, shown, text};
 use crate::ui::dom::Bar;
-use crate::ui::dynamic::{self, part};
 use crate::ui::splitter::splitter;
 use crate::ui::state::State;
 use crate::ui::text::{grouped, length, percent, rate};
-use crate::{compare, files, live, summary};
+use crate::{compare, files, live, source, summary};
 
 /// Brings the page in `index.html` to life.
 pub fn start() {
@@ -75,7 +71,7 @@ fn tabs(session: Session) {
     effect(move || {
         place.set_text_content(None);
         match tab.get() {
-            Tab::Source => bind::view(&place, view! { <Source/> }.into_any()),
+            Tab::Source => drop(place.append_child(&source::show(session))),
             Tab::Functions => drop(place.append_child(&summary::show(session))),
             Tab::Recordings => drop(place.append_child(&compare::show(session))),
         }
@@ -143,7 +139,7 @@ fn connection(session: Session, pill: &Element) {
 
 fn totals(session: Session, place: &Element) {
     let header = session.header;
-    let mut bar = Bar::child(&bind::at(place, ".total-bar"));
+    let mut bar = Bar::of(bind::at(place, ".fill"));
     effect(move || {
         let statements = header.with(|header| header.totals.statements);
         bar.set(statements.covered, statements.total);
@@ -194,48 +190,6 @@ fn recording(session: Session) {
 fn running(started_ms: u64) -> String {
     let passed = read(|data| data.now_ms()).saturating_sub(started_ms) / 1_000;
     if passed < 60 { format!("{passed} s") } else { length(passed * 1_000) }
-}
-
-/// The command that the welcome offers.
-const COMMAND: &str = "coverglass run ./cmd/yours";
-
-/// What a page without any process says.
-#[component]
-pub fn Welcome() -> impl IntoView {
-    let session = Session::expect();
-    let copied = RwSignal::new(false);
-    let copy = move || {
-        spawn_local(async move {
-            let write = window().navigator().clipboard().write_text(COMMAND);
-            copied.set(wasm_bindgen_futures::JsFuture::from(write).await.is_ok());
-        });
-    };
-    view! {
-        <div class="welcome">
-            {part(move || match session.link.get() {
-                Link::Live(_) => view! {
-                    <h2>"Connected, waiting for a program"</h2>
-                    <p>"Run your Go program with Coverglass and watch its lines light up here:"</p>
-                    <p class="command">
-                        <code>{COMMAND}</code>
-                        <button class="plain" on:click=dynamic::click(copy)>
-                            {dynamic::text(move || (if copied.get() { "Copied" } else { "Copy" }).into())}
-                        </button>
-                    </p>
-                    <p class="dim">"build, run and test take the flags of the go commands of that name. What was built that way and runs already appears here too"</p>
-                }.into_any(),
-                Link::Connecting => view! { <h2>"Connecting to the relay…"</h2> }.into_any(),
-                Link::Lost(_) => view! {
-                    <h2>"The relay can't be reached"</h2>
-                    <p>"Start it with "<code>"coverglass serve"</code>"; this page connects by itself"</p>
-                }.into_any(),
-                Link::Refused(reason) => view! {
-                    <h2>"This page and its relay don't fit"</h2>
-                    <p>{reason}</p>
-                }.into_any(),
-            })}
-        </div>
-    }
 }
 
 /// Messages stay for this long, in milliseconds.

@@ -10,6 +10,10 @@ use crate::session::url::Tab;
 use crate::source::go_uncovered;
 use crate::ui::bind::on;
 
+/// What has the letters for itself. The field of a dialog that has just closed keeps the focus
+/// until the next frame.
+const FIELDS: &str = ":is(input, select, textarea):not(dialog:not([open]) *)";
+
 /// Listens for keys as long as the page lives. The dialog in `index.html` lists them.
 pub fn listen(session: Session) {
     on(&document(), "keydown", move |event: KeyboardEvent| {
@@ -31,7 +35,7 @@ fn pressed(session: Session, event: &KeyboardEvent) -> bool {
     }
     let target = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok());
     let tag = target.as_ref().map(|target| target.tag_name()).unwrap_or_default();
-    if tag == "INPUT" || tag == "SELECT" || tag == "TEXTAREA" {
+    if target.is_some_and(|target| target.matches(FIELDS).unwrap_or_default()) {
         return false;
     }
     match key.as_str() {

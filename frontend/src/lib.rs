@@ -7,7 +7,8 @@
 //! - `session/`: what is known and what is looked at, the only home of shared state;
 //! - `files/ source/ summary/ live/ compare/`: one folder for each panel; what computes lies in
 //!   `layout.rs`, knows no Leptos and no browser, and is tested natively;
-//! - `ui/`: rows, lists, text and icons, which know nothing of coverage.
+//! - `ui/`: markup, rows, lists and text, which know nothing of coverage;
+//! - `../index.html`: what the page is made of. The code binds to it.
 //!
 //! Not here: reading of coverage formats (`formats`), set operations (`algebra`), frames (`wire`).
 

@@ -1,7 +1,7 @@
 // What it takes until a line that was executed lights up, in a real browser: from the program
 // through shared memory, collector, relay and WebSocket to the frame that was painted. And what
-// the page costs: with the demo, with a program that changes ten thousand units all the time, and
-// with a million units.
+// the page costs: with the demo, with a program that changes ten thousand units all the time, with
+// 20 000 unit hits a second from an agent without a program, and with a million units.
 //
 //     node tests/bench/page.mjs [TICKS] [units]
 //
@@ -150,6 +150,34 @@ async function busy(page, address, program, args, file, text) {
   }
 }
 
+// Fifty messages a second of 400 units each, half of them in the file on the screen; the others are
+// hit for the first time in the first seconds, which the measurement includes.
+async function flood(page, address) {
+  const { agent, table } = await import("../browser/agent.mjs");
+  const path = "example.com/load/hot";
+  const feeder = await agent(address, [table(path, { files: 50, functions: 20, units: 10 })]);
+  const counts = new Array(10_000).fill(0);
+  feeder.counts([[0, [[0, 1]]]]);
+  let timer;
+  try {
+    await page.goto(`${address}/#/1/source?service=load&f=${path}/file0.go`);
+    await page.waitForFunction(() => window.coverglass?.getState().units === 10_000);
+    timer = setInterval(() => {
+      const hit = new Set(Array.from({ length: 200 }, (_, unit) => unit));
+      while (hit.size < 400) hit.add(200 + Math.floor(Math.random() * 9_800));
+      const units = [...hit].sort((a, b) => a - b);
+      feeder.counts([[0, units.map((unit) => [unit, ++counts[unit]])]]);
+    }, 20);
+    await page.waitForTimeout(1_000);
+    const measured = await load(page, 10);
+    const { units, hitsPerSecond } = await page.evaluate(() => window.coverglass.getState());
+    return `${measured} (${units} units, ${Math.round(hitsPerSecond)} hits/s)`;
+  } finally {
+    clearInterval(timer);
+    feeder.close();
+  }
+}
+
 // A forged program of a million units, 455 of which change every 50 ms.
 async function million(page, address) {
   const child = spawn("cargo", ["bench", "--quiet", "-p", "tests", "--bench", "units", "--", "hold", shared], {
@@ -189,6 +217,7 @@ try {
   const typecheck = build("bench", "./typecheck", ["-coverpkg=./...,go/..."]);
   const expressions = ["go/types/expr.go", "opPredicates"];
   console.log(`type-checking std: ${await busy(page, address, typecheck, ["-n", "1000"], ...expressions)}`);
+  console.log(`20 000 hits a second: ${await flood(page, address)}`);
   if (process.argv.includes("units")) console.log(`a million units: ${await million(page, address)}`);
 } finally {
   await browser.close();

@@ -236,10 +236,17 @@ describe("the live page", { skip: missing(), concurrency: false }, () => {
     await page.waitForFunction(() => location.hash.includes("L=26"));
     await page.keyboard.press("?");
     await page.getByRole("dialog").getByText("Next, previous uncovered").waitFor();
+    // Who types fast loses no key: neither as a dialog closes nor as it opens.
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("zzz");
+    await page.getByText("Nothing found").waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "hidden" });
     await page.keyboard.press("Control+k");
-    await page.waitForFunction(() => document.activeElement?.getAttribute("role") === "combobox");
     await page.keyboard.type("main.go");
     await page.getByRole("option", { name: /main\.go/ }).first().waitFor();
     await page.keyboard.press("Enter");

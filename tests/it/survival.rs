@@ -2,8 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tests::{Scratch, coverglass, forge, until};
 
@@ -44,7 +43,12 @@ struct Running(Child);
 impl Running {
     fn start(arguments: &[&str], counters: &Path, cache: &Path) -> Self {
         let mut command = Command::new(coverglass());
-        command.args(arguments).env("COVERGLASS_DIR", counters).env("COVERGLASS_CACHE", cache);
+        command.args(arguments);
+        Self::spawn(command, counters, cache)
+    }
+
+    fn spawn(mut command: Command, counters: &Path, cache: &Path) -> Self {
+        command.env("COVERGLASS_DIR", counters).env("COVERGLASS_CACHE", cache);
         command.env_remove("COVERGLASS_TOKEN").env_remove("COVERGLASS_URL");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         Self(command.spawn().expect("coverglass starts"))
@@ -57,6 +61,14 @@ impl Running {
         BufReader::new(out).read_line(&mut line).expect("a line");
         assert!(line.starts_with("http://127.0.0.1:"), "{line:?}");
         line.trim_end().trim_end_matches('/').to_owned()
+    }
+
+    fn signal(&self, signal: &str) {
+        tests::output(Command::new("kill").args([signal, &self.0.id().to_string()]));
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        until("its end", || self.0.try_wait().expect("it can be waited for"))
     }
 
     /// SIGKILL: nothing is said and nothing is put away.
@@ -178,6 +190,29 @@ async fn killing_the_demo_ends_its_program() {
     second.until("its end", |page| page.states(State::Ended) == 1).await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn without_hangups_the_relay_outlives_its_terminal() {
+    let scratch = Scratch::new("survival");
+    let counters = scratch.folder("counters");
+    let mut target = forge::Target::new(&counters, std::process::id(), &["/bin/watched"]);
+    target.register(&forge::table("example.com/watched", "main", 2, 8));
+    target.count(0, 0, 7);
+    // What `nohup` does.
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"trap "" HUP; exec "$0" serve --listen 127.0.0.1:0"#]).arg(coverglass());
+    let mut serve = Running::spawn(command, &counters, &counters);
+    let url = serve.url();
+    serve.signal("-HUP");
+    let mut viewer = viewer(&url).await;
+    viewer.until_total(7).await;
+    target.count(0, 3, 1);
+    viewer.until_total(8).await;
+    drop(viewer);
+    serve.signal("-TERM");
+    assert_eq!(serve.end().code(), Some(0));
+}
+
 #[cfg(unix)]
 #[test]
 fn asked_to_stop_the_relay_ends_in_good_order() {
@@ -185,11 +220,6 @@ fn asked_to_stop_the_relay_ends_in_good_order() {
     let (counters, cache) = (scratch.folder("counters"), scratch.folder("cache"));
     let mut serve = Running::start(&["serve", "--listen", "127.0.0.1:0"], &counters, &cache);
     serve.url();
-    let pid = serve.0.id().to_string();
-    tests::output(Command::new("kill").args(["-TERM", &pid]));
-    let status = until("the relay to end", || {
-        std::thread::sleep(Duration::from_millis(1));
-        serve.0.try_wait().expect("it can be waited for")
-    });
-    assert_eq!(status.code(), Some(0));
+    serve.signal("-TERM");
+    assert_eq!(serve.end().code(), Some(0));
 }

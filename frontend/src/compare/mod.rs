@@ -94,7 +94,7 @@ pub fn show(session: Session) -> HtmlElement {
     shown(&bind::at(&section, ".tab-body"), any);
     part(&bind::at(&section, ".recording-tabs"), move || tabs(session));
     head(session, &section);
-    let look = Look { label: "", id: "ran", row_px: 50.0, class: "ran" };
+    let look = Look { id: "ran", row_px: 50.0, class: "ran" };
     let content = Functions { session, recorded: None, rows: Vec::new() };
     list::fill(&bind::at(&section, ".list"), look, content);
 
@@ -183,8 +183,10 @@ fn chosen(session: Session) -> Option<Arc<Recorded>> {
 
 /// A name that every file system takes.
 fn file_name(name: &str) -> String {
-    let safe = |c: char| if c.is_alphanumeric() || c == '-' || c == '.' { c } else { '-' };
-    let name: String = name.trim().chars().map(safe).collect();
+    // Only ASCII has what a file system refuses.
+    let fine = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let safe = |c| if fine(c) { c } else { '-' };
+    let name: String = name.trim_ascii().chars().map(safe).collect();
     let name = name.trim_matches(['.', '-']).to_owned();
     if name.is_empty() { "recording.out".into() } else { format!("{name}.out") }
 }

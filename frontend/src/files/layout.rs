@@ -112,7 +112,9 @@ impl Outline {
                         let name = package.path.rsplit('/').next().unwrap_or_default();
                         format!("{name} (root)")
                     }
-                    Some(rest) if !package.module.is_empty() => rest[1..].to_owned(),
+                    Some(rest) if !package.module.is_empty() => {
+                        rest.strip_prefix('/').unwrap_or(rest).to_owned()
+                    }
                     _ => package.path.clone(),
                 }
             }

@@ -184,9 +184,8 @@ pub(super) fn bind(session: Session, panel: &HtmlElement) {
     list::fill(&bind::at(&halves, ".list + .list"), ENTRIES, entries);
 }
 
-const LIST: Look = Look { label: "Goroutines", id: "goroutine", row_px: 46.0, class: "goroutine" };
-const ENTRIES: Look =
-    Look { label: "Entries, newest first", id: "entry", row_px: 24.0, class: "entry" };
+const LIST: Look = Look { id: "goroutine", row_px: 46.0, class: "goroutine" };
+const ENTRIES: Look = Look { id: "entry", row_px: 24.0, class: "entry" };
 
 fn switches(session: Session, panel: &HtmlElement) {
     let traced = memo(move || {

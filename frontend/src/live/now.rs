@@ -12,8 +12,7 @@ use crate::ui::text::{age, rate};
 
 /// Longer lists help nobody.
 const ROWS: usize = 300;
-const LOOK: Look =
-    Look { label: "Functions that ran just now", id: "now", row_px: 40.0, class: "now" };
+const LOOK: Look = Look { id: "now", row_px: 40.0, class: "now" };
 
 struct Functions {
     session: Session,

@@ -68,7 +68,7 @@ fn items(data: &Data) -> Vec<Item> {
                 items.push(Item {
                     scope: Scope::Build(service.clone(), process.build.clone()),
                     level: 1,
-                    name: format!("build {}", &process.build[..8.min(process.build.len())]),
+                    name: format!("build {}", process.build.get(..8).unwrap_or(&process.build)),
                     detail: if latest { "newest".into() } else { "older".into() },
                     state: None,
                     percent: String::new(),

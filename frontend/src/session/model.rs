@@ -313,7 +313,7 @@ fn order(id: TableId) -> [u64; 2] {
 /// Hash of the sorted ids: 16 hex digits.
 fn build_id(ids: &[TableId]) -> String {
     let bytes: Vec<u8> = ids.iter().flat_map(|id| id.0).collect();
-    TableId::of(&bytes).hex()[..16].to_owned()
+    hex(&TableId::of(&bytes).0[..8])
 }
 
 /// Lowercase hex digits.

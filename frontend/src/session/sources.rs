@@ -7,6 +7,7 @@ use std::rc::Rc;
 use wire::SourceId;
 
 use super::api::{self, ApiError};
+use super::model::hex;
 
 /// Sources that are kept.
 const KEPT: usize = 64;
@@ -33,7 +34,7 @@ pub async fn get(id: SourceId) -> Result<Rc<str>, ApiError> {
     if let Some(text) = known(id) {
         return Ok(text);
     }
-    let text: Rc<str> = api::source(&id.hex()).await?.into();
+    let text: Rc<str> = api::source(&hex(&id.0)).await?.into();
     SOURCES.with_borrow_mut(|sources| {
         sources.push_back((id, text.clone()));
         if sources.len() > KEPT {

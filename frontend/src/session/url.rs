@@ -7,6 +7,7 @@
 //! The number is the version of this form; links of another version open the start. Fields that
 //! hold their default are left out.
 
+use super::model::hex;
 use super::scope::Scope;
 
 /// Version of the form.
@@ -203,7 +204,8 @@ pub fn encode(text: &str, out: &mut String) {
         if byte.is_ascii_alphanumeric() || b"-._~/*:@!()".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            out.push_str(&hex(&[byte]).to_ascii_uppercase());
         }
     }
 }

@@ -185,7 +185,7 @@ impl Sheet {
     /// The text of a line, from 0.
     pub fn line_text(&self, line: usize) -> &str {
         let range = self.lines.get(line).cloned().unwrap_or(0..0);
-        &self.text[range.start as usize..range.end as usize]
+        self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
     }
 
     /// Units with columns on a line, outer before inner.

@@ -108,9 +108,9 @@ impl LineRow {
             };
             let class = piece.kind.class();
             if class.is_empty() {
-                Words::inside(&parent).set(&text[piece.range]);
+                Words::inside(&parent).set(text.get(piece.range).unwrap_or_default());
             } else {
-                Words::child(&parent, "span", class).set(&text[piece.range]);
+                Words::child(&parent, "span", class).set(text.get(piece.range).unwrap_or_default());
             }
         }
         self.refresh(paint, Turn::ALL);

@@ -106,7 +106,8 @@ impl Ruler {
         }
         self.theme = Some(theme);
         let Ok(Some(style)) = window().get_computed_style(canvas) else { return false };
-        let color = |name| style.get_property_value(name).unwrap_or_default().trim().to_owned();
+        let color =
+            |name| style.get_property_value(name).unwrap_or_default().trim_ascii().to_owned();
         let colors = Colors {
             covered: color("--covered"),
             partial: color("--partial"),

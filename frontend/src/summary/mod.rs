@@ -110,7 +110,7 @@ pub fn show(session: Session) -> HtmlElement {
         flag(&button, "aria-pressed", move || column.get() == wanted);
         click(&button, move || column.set(wanted));
     }
-    let look = Look { label: "", id: "function", row_px: 32.0, class: "function-row" };
+    let look = Look { id: "function", row_px: 32.0, class: "function-row" };
     let content = Table { session, column, rows: Vec::new(), made: None };
     list::fill(&bind::at(&section, ".list"), look, content);
     section

@@ -17,10 +17,7 @@
 
 use std::borrow::Cow;
 
-use leptos::prelude::{
-    AnyView, LocalStorage, Mountable, Render, RenderEffect, StoredValue, WithValue, document,
-    on_cleanup,
-};
+use leptos::prelude::{LocalStorage, RenderEffect, StoredValue, WithValue, document, on_cleanup};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{Element, Event, EventTarget, HtmlElement, HtmlInputElement, HtmlTemplateElement};
@@ -144,13 +141,6 @@ pub fn value<S: Into<Value>>(element: &Element, mut value: impl FnMut() -> S + '
             element.set_value(&value);
         }
     });
-}
-
-/// Puts what a view's macro made at the end of `place`.
-pub fn view(place: &Element, view: AnyView) {
-    let mut state = view.build();
-    state.mount(place, None);
-    let _ = StoredValue::<_, LocalStorage>::new_local(state);
 }
 
 /// Keeps the elements in `place`: all of them are made anew when what `make` reads changes.

@@ -88,7 +88,12 @@ impl Bar {
     /// An empty bar at the end of `parent`.
     pub fn child(parent: &Node) -> Self {
         let bar = child(parent, "span", "bar");
-        Self { fill: child(&bar, "span", "fill"), shown: u32::MAX }
+        Self::of(child(&bar, "span", "fill"))
+    }
+
+    /// A bar that is there, by what fills it.
+    pub fn of(fill: HtmlElement) -> Self {
+        Self { fill, shown: u32::MAX }
     }
 
     /// Fills `covered` of `total`; hides it where there is nothing to cover.
@@ -99,7 +104,7 @@ impl Bar {
             (covered, total) if covered >= total => 1_000,
             (0, _) => 0,
             (covered, total) => {
-                let permille = u128::from(covered) * 1_000 / u128::from(total);
+                let permille = covered.saturating_mul(1_000) / total;
                 u32::try_from(permille).unwrap_or(1_000).clamp(30, 970)
             }
         };

@@ -13,8 +13,8 @@ const NONE: i32 = i32::MIN / 2;
 impl Query {
     /// The query that a text field holds; its words must all match, in any order.
     pub fn new(text: &str) -> Self {
-        let exact_case = text.chars().any(char::is_uppercase);
-        let words = text.split_whitespace().map(|word| word.as_bytes().to_vec()).collect();
+        let exact_case = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        let words = text.split_ascii_whitespace().map(|word| word.as_bytes().to_vec()).collect();
         Self { words, exact_case }
     }
 

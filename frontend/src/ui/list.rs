@@ -13,8 +13,6 @@ use crate::session::{Session, paint};
 /// How a list box looks.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// Its name for those who don't see it.
-    pub label: &'static str,
     /// Prefix of its rows' ids; differs among the lists of a page.
     pub id: &'static str,
     /// Height of a row in pixels.

@@ -1,10 +1,8 @@
-//! What knows nothing of coverage: rows, lists, text, icons.
+//! What knows nothing of coverage: markup, rows, lists, text.
 
 pub mod bind;
 pub mod dom;
-pub mod dynamic;
 pub mod fuzzy;
-pub mod icon;
 pub mod list;
 pub mod order;
 pub mod rows;

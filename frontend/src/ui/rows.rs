@@ -34,7 +34,7 @@ pub struct Rows<R> {
     /// page, so it is done only where they may have changed.
     window: Rc<Cell<Option<(f64, f64)>>>,
     resized: ResizeObserver,
-    _changed: Closure<dyn FnMut(Event)>,
+    changed: Closure<dyn FnMut(Event)>,
 }
 
 impl<R> Rows<R> {
@@ -53,7 +53,7 @@ impl<R> Rows<R> {
         let resized = ResizeObserver::new(listener).expect("what is given is a function");
         resized.observe(&scroller);
         let pool = Vec::new();
-        Self { scroller, spacer, row_px, class, pool, len: 0, window, resized, _changed: changed }
+        Self { scroller, spacer, row_px, class, pool, len: 0, window, resized, changed }
     }
 
     /// The element that scrolls.
@@ -139,6 +139,9 @@ impl<R> Rows<R> {
 impl<R> Drop for Rows<R> {
     fn drop(&mut self) {
         self.resized.disconnect();
+        // The scroller may stay, and its next event would find the closure gone.
+        let listener = self.changed.as_ref().unchecked_ref();
+        let _ = self.scroller.remove_event_listener_with_callback("scroll", listener);
     }
 }
 

@@ -40,7 +40,7 @@ pub fn percent(covered: u64, total: u64) -> String {
     if total == 0 {
         return "–".into();
     }
-    let tenths = u128::from(covered) * 1_000 / u128::from(total);
+    let tenths = covered.saturating_mul(1_000) / total;
     let tenths = if covered > 0 { tenths.max(1) } else { tenths };
     if tenths == 1_000 { "100%".into() } else { format!("{}.{}%", tenths / 10, tenths % 10) }
 }

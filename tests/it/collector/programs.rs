@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use instrument::collector::{Collector, Config};
 use tests::{Scratch, until};
+use wire::RelayToAgent;
 use wire::frame::State;
 
 use super::{Seen, SeenProcess, cache, config, trace};
@@ -93,14 +94,50 @@ pub(super) fn collector(folder: &Path) -> Collector {
     Collector::new(Config { grace: Duration::from_secs(60), ..config(folder) })
 }
 
-fn polled_until_ended(seen: &mut Seen, collector: &mut Collector, n_processes: usize) {
-    until("the end of all processes", || {
-        seen.poll(collector);
-        collector.settle();
-        assert_eq!(collector.refused().count(), 0, "{:?}", collector.refused().next());
-        let ended = seen.processes.values().filter(|process| process.state == State::Ended);
-        (ended.count() == n_processes).then_some(())
-    });
+/// Shared memory of its own, and what its collector has told of the programs there.
+struct Watch {
+    folder: Scratch,
+    collector: Collector,
+    seen: Seen,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let folder = Scratch::in_memory("shared");
+        Self { collector: collector(folder.path()), folder, seen: Seen::default() }
+    }
+
+    /// Starts a program that shares its counters here.
+    fn spawn(&self, program: &Path, arguments: &[&str]) -> Running {
+        let mut command = Command::new(program);
+        command.args(arguments).env("COVERGLASS_DIR", self.folder.path());
+        Running::start(command.env_remove("COVERGLASS_URL"))
+    }
+
+    fn poll(&mut self) -> &Seen {
+        self.seen.poll(&mut self.collector)
+    }
+
+    fn request(&mut self, request: RelayToAgent) {
+        let mut frames = Vec::new();
+        self.collector.request(request, &mut frames);
+        self.seen.take(frames);
+    }
+
+    /// Polls until so many processes have ended, which leave nothing then.
+    fn until_ended(&mut self, n_processes: usize) -> &Seen {
+        until("the end of all processes", || {
+            self.seen.poll(&mut self.collector);
+            self.collector.settle();
+            let refused = self.collector.refused().next();
+            assert!(refused.is_none(), "{refused:?}");
+            let processes = self.seen.processes.values();
+            let ended = processes.filter(|process| process.state == State::Ended);
+            (ended.count() == n_processes).then_some(())
+        });
+        assert_eq!(std::fs::read_dir(self.folder.path()).expect("it is there").count(), 0);
+        &self.seen
+    }
 }
 
 /// A program that runs no longer than the test.
@@ -149,13 +186,6 @@ impl Drop for Running {
     }
 }
 
-/// Starts a program that shares its counters in `folder`.
-fn spawn(program: &Path, arguments: &[&str], folder: &Path) -> Running {
-    let mut command = Command::new(program);
-    command.args(arguments).env("COVERGLASS_DIR", folder).env_remove("COVERGLASS_URL");
-    Running::start(&mut command)
-}
-
 #[test]
 fn counts_are_exact_however_a_program_ends() {
     if !tests::has_go() {
@@ -179,15 +209,13 @@ fn counts_are_exact_however_a_program_ends() {
     // Watched while it runs, and found dead.
     for watched in [true, false] {
         for (mode, signal, n_steps, n_after) in modes {
-            let folder = Scratch::in_memory("exits");
-            let mut collector = collector(folder.path());
-            let mut seen = Seen::default();
-            let mut child = spawn(&exits.path, &[mode], folder.path());
+            let mut watch = Watch::new();
+            let mut child = watch.spawn(&exits.path, &[mode]);
             if signal.is_some() {
                 child.await_ready();
             }
             if watched {
-                seen.poll(&mut collector);
+                watch.poll();
             }
             if let Some(signal) = signal {
                 child.kill(signal);
@@ -195,17 +223,15 @@ fn counts_are_exact_however_a_program_ends() {
             if !watched {
                 child.wait();
             }
-            polled_until_ended(&mut seen, &mut collector, 1);
+            let seen = watch.until_ended(1);
             let process = seen.only();
-            let steps = counts(&seen, process, "step");
+            let steps = counts(seen, process, "step");
             assert_eq!(steps, [n_steps, n_steps / 2, n_steps / 2], "{mode}, watched: {watched}");
-            assert_eq!(counts(&seen, process, "after"), [n_after], "{mode}, watched: {watched}");
+            assert_eq!(counts(seen, process, "after"), [n_after], "{mode}, watched: {watched}");
             assert_eq!(process.process.pid, child.pid());
             assert_eq!(process.process.service, "exits");
             assert_eq!(process.process.arguments[1..], [mode]);
             assert!(process.process.go_version.starts_with("go1."));
-            assert_eq!(collector.refused().count(), 0);
-            assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
             child.wait();
         }
     }
@@ -217,20 +243,17 @@ fn a_burst_of_short_programs_is_told_whole() {
         return;
     }
     let exits = exits();
-    let folder = Scratch::in_memory("burst");
-    let mut collector = collector(folder.path());
-    let mut seen = Seen::default();
+    let mut watch = Watch::new();
     let mut children: Vec<Running> = (0..50)
         .map(|number: u32| {
             let n = (2 * number).to_string();
-            spawn(&exits.path, &["short", &n], folder.path())
+            watch.spawn(&exits.path, &["short", &n])
         })
         .collect();
-    polled_until_ended(&mut seen, &mut collector, 50);
+    let seen = watch.until_ended(50);
     let steps: BTreeSet<u64> =
-        seen.processes.values().map(|process| counts(&seen, process, "step")[0]).collect();
+        seen.processes.values().map(|process| counts(seen, process, "step")[0]).collect();
     assert_eq!(steps, (0..50).map(|number| 2 * number).collect());
-    assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
     children.iter_mut().for_each(|child| assert!(child.wait().success()));
 }
 
@@ -266,30 +289,30 @@ func before() {}
 func after() {}
 "#;
     let binary = build_text(&scratch, text, &[]);
-    let folder = Scratch::in_memory("shared");
-    let mut collector = collector(folder.path());
-    let mut seen = Seen::default();
-    let mut child = spawn(&binary, &[], folder.path());
+    let mut watch = Watch::new();
+    let mut child = watch.spawn(&binary, &[]);
     until("the end of what was replaced", || {
-        seen.poll(&mut collector);
-        collector.settle();
-        seen.processes.values().any(|process| process.state == State::Ended).then_some(())
+        let ended = |process: &SeenProcess| process.state == State::Ended;
+        let any = watch.poll().processes.values().any(ended);
+        watch.collector.settle();
+        any.then_some(())
     });
     until("what replaced it", || {
-        seen.poll(&mut collector);
+        let seen = watch.poll();
         let mut processes = seen.processes.values();
-        processes.any(|p| p.packages.len() == 1 && counts(&seen, p, "after") == [1]).then_some(())
+        processes.any(|p| p.packages.len() == 1 && counts(seen, p, "after") == [1]).then_some(())
     });
+    let seen = &watch.seen;
     let mut processes: Vec<_> = seen.processes.values().collect();
     processes.sort_by_key(|process| process.process.started_ms);
     assert_eq!(processes.len(), 2);
-    assert_eq!(counts(&seen, processes[0], "before"), [7]);
-    assert_eq!(counts(&seen, processes[1], "before"), [0]);
+    assert_eq!(counts(seen, processes[0], "before"), [7]);
+    assert_eq!(counts(seen, processes[1], "before"), [0]);
     assert_eq!(processes[1].state, State::Running);
     assert_ne!(processes[0].process.key, processes[1].process.key);
     child.kill("-KILL");
     child.wait();
-    polled_until_ended(&mut seen, &mut collector, 2);
+    watch.until_ended(2);
 }
 
 #[test]
@@ -337,14 +360,13 @@ func other(n int) {
 }
 "#;
     let binary = build_text(&scratch, text, &[]);
-    let folder = Scratch::in_memory("shared");
-    let mut collector = collector(folder.path());
-    let mut seen = Seen::default();
-    let mut child = spawn(&binary, &[], folder.path());
+    let mut watch = Watch::new();
+    let mut child = watch.spawn(&binary, &[]);
     until("the first counts", || {
-        seen.poll(&mut collector);
-        seen.processes.values().any(|process| !process.counts.is_empty()).then_some(())
+        let mut processes = watch.poll().processes.values();
+        processes.any(|process| !process.counts.is_empty()).then_some(())
     });
+    let seen = &watch.seen;
     let (handle, process) = seen.processes.first_key_value().expect("there is one");
     let (handle, table) = (*handle, &seen.tables[&process.packages[0]]);
     let first_of = |name: &str| {
@@ -352,38 +374,29 @@ func other(n int) {
         before.map(|function| function.units.len()).sum::<usize>() as u32
     };
     let (work, other) = (first_of("work"), first_of("other"));
-    let mut frames = Vec::new();
-    collector.request(trace(handle, true, Some(0), &[work]), &mut frames);
-    seen.take(frames);
-    until("300 events", || {
-        seen.poll(&mut collector);
-        (seen.only().events.len() >= 300).then_some(())
-    });
-    let process = seen.only();
+    watch.request(trace(handle, true, Some(0), &[work]));
+    until("300 events", || (watch.poll().only().events.len() >= 300).then_some(()));
+    let process = watch.seen.only();
     assert_eq!((process.n_traced, process.lost), (1, 0));
     assert!(process.events.iter().all(|event| event.unit == work && event.package == 0));
     let goroutines: BTreeSet<u64> = process.events.iter().map(|event| event.goroutine).collect();
     assert_eq!(goroutines.len(), 3, "{goroutines:?}");
-    assert!(process.events.iter().all(|event| event.age_ms < 10_000));
-    let mut frames = Vec::new();
-    collector.request(trace(handle, true, None, &[]), &mut frames);
-    seen.take(frames);
+    assert!(process.events.iter().all(|event| event.age_ms < 3_600_000));
+    watch.request(trace(handle, true, None, &[]));
     until("events of the other function", || {
-        seen.poll(&mut collector);
-        seen.only().events.iter().any(|event| event.unit == other).then_some(())
+        watch.poll().only().events.iter().any(|event| event.unit == other).then_some(())
     });
-    collector.stop();
+    watch.collector.stop();
     let n_counted = |seen: &Seen| counts(seen, seen.only(), "other")[0];
     // What was being written is still read, then nothing comes any more.
-    let now = n_counted(&seen);
-    until("ten more runs", || (n_counted(seen.poll(&mut collector)) >= now + 10).then_some(()));
-    let (n_events, now) = (seen.only().events.len(), n_counted(&seen));
-    until("ten more runs", || (n_counted(seen.poll(&mut collector)) >= now + 10).then_some(()));
-    assert_eq!(seen.only().events.len(), n_events);
+    let now = n_counted(&watch.seen);
+    until("ten more runs", || (n_counted(watch.poll()) >= now + 10).then_some(()));
+    let (n_events, now) = (watch.seen.only().events.len(), n_counted(&watch.seen));
+    until("ten more runs", || (n_counted(watch.poll()) >= now + 10).then_some(()));
+    assert_eq!(watch.seen.only().events.len(), n_events);
     child.kill("-KILL");
     child.wait();
-    polled_until_ended(&mut seen, &mut collector, 1);
-    assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
+    watch.until_ended(1);
 }
 
 #[test]
@@ -397,11 +410,9 @@ fn programs_built_with_the_race_detector_are_read_the_same() {
         return;
     }
     let binary = build(&scratch, &tests::program("exits"), &["-race"]);
-    let folder = Scratch::in_memory("shared");
-    let mut collector = collector(folder.path());
-    let mut seen = Seen::default();
-    let mut child = spawn(&binary, &["exit", "50"], folder.path());
-    polled_until_ended(&mut seen, &mut collector, 1);
-    assert_eq!(counts(&seen, seen.only(), "step"), [50, 25, 25]);
+    let mut watch = Watch::new();
+    let mut child = watch.spawn(&binary, &["exit", "50"]);
+    let seen = watch.until_ended(1);
+    assert_eq!(counts(seen, seen.only(), "step"), [50, 25, 25]);
     child.wait();
 }
