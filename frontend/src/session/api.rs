@@ -1,7 +1,8 @@
 //! The relay's REST interface, as far as the page needs it.
 
-use js_sys::{Array, JSON, Object, Reflect};
+use js_sys::{JSON, Reflect};
 use leptos::prelude::window;
+use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, RequestInit, Response, Url};
@@ -83,38 +84,39 @@ pub async fn profile(query: &str) -> Result<String, ApiError> {
 }
 
 /// What to reset; all processes where nothing is named.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Reset {
     /// Of one service.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// Of one process.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<u32>,
 }
 
 /// What to trace.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Trace {
     /// The process.
     pub process: u32,
     /// On or off.
     pub on: bool,
     /// Import path; all packages where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
     /// First units of functions; all of the package where they are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<Vec<u32>>,
 }
 
-/// An object of these fields. What is undefined is there for scripts, but not in JSON.
-pub(super) fn object(fields: &[(&str, JsValue)]) -> Object {
-    let object = Object::new();
-    for (name, value) in fields {
-        let _ = Reflect::set(&object, &JsValue::from_str(name), value);
-    }
-    object
-}
-
-async fn post(path: &str, body: &[(&str, JsValue)]) -> Result<(), ApiError> {
-    let text = JSON::stringify(&object(body)).map(String::from).unwrap_or_default();
+async fn post(path: &str, body: &impl Serialize) -> Result<(), ApiError> {
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    let text = body
+        .serialize(&serializer)
+        .ok()
+        .and_then(|value| JSON::stringify(&value).ok())
+        .map(String::from)
+        .unwrap_or_default();
     fetch("POST", path, Some(&text)).await.map(|_| ())
 }
 
@@ -123,9 +125,7 @@ async fn post(path: &str, body: &[(&str, JsValue)]) -> Result<(), ApiError> {
 /// # Errors
 /// Why they don't.
 pub async fn reset(request: &Reset) -> Result<(), ApiError> {
-    let Reset { service, process } = request;
-    let body = [("service", service.as_deref().into()), ("process", (*process).into())];
-    post("reset", &body).await
+    post("reset", request).await
 }
 
 /// Switches flow tracing.
@@ -133,17 +133,7 @@ pub async fn reset(request: &Reset) -> Result<(), ApiError> {
 /// # Errors
 /// Why it can't.
 pub async fn trace(request: &Trace) -> Result<(), ApiError> {
-    let units = request
-        .units
-        .as_ref()
-        .map(|units| units.iter().map(|&unit| JsValue::from(unit)).collect::<Array>());
-    let body = [
-        ("process", request.process.into()),
-        ("on", request.on.into()),
-        ("package", request.package.as_deref().into()),
-        ("units", units.map_or(JsValue::UNDEFINED, JsValue::from)),
-    ];
-    post("trace", &body).await
+    post("trace", request).await
 }
 
 /// The parameters that choose a scope, each with its `&` in front. `handle` gives the number of a

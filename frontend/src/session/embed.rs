@@ -13,17 +13,37 @@ use std::cell::{Cell, OnceCell};
 use gloo::events::EventListener;
 use js_sys::{Object, Reflect};
 use leptos::prelude::*;
+use serde::Serialize;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::MessageEvent;
 
-use super::api::object;
 use super::live::Link;
 use super::{Session, read};
 
 thread_local! {
     static LAST: OnceCell<Object> = const { OnceCell::new() };
     static FRAMES: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// What an embedding page may know.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct State {
+    version: &'static str,
+    link: &'static str,
+    release: Option<String>,
+    route: String,
+    processes: usize,
+    packages: usize,
+    files: usize,
+    functions: usize,
+    units: usize,
+    statements_covered: f64,
+    statements_total: f64,
+    hits_per_second: f64,
+    paused: bool,
+    recording: bool,
 }
 
 /// Puts `window.coverglass` there.
@@ -61,35 +81,35 @@ fn answer(session: Session, event: &web_sys::Event) {
     }
 }
 
-/// What an embedding page may know.
 #[expect(clippy::cast_precision_loss, reason = "totals stay far below 2^52")]
 fn state(session: Session) -> JsValue {
-    let (link, release) = match session.link.get_untracked() {
-        Link::Connecting => ("connecting", None),
-        Link::Live(release) => ("live", Some(release)),
-        Link::Lost(_) => ("lost", None),
-        Link::Refused(_) => ("refused", None),
-    };
-    let state = read(|data| {
-        let (shape, statements) = (data.view.shape(), data.view.tree.total.statements);
-        object(&[
-            ("version", env!("CARGO_PKG_VERSION").into()),
-            ("link", link.into()),
-            ("release", release.into()),
-            ("route", session.route.with_untracked(super::url::Route::to_hash).into()),
-            ("processes", data.view.members.len().into()),
-            ("packages", shape.packages().len().into()),
-            ("files", shape.files().len().into()),
-            ("functions", shape.functions().len().into()),
-            ("units", shape.n_units().into()),
-            ("statementsCovered", (statements.covered as f64).into()),
-            ("statementsTotal", (statements.total as f64).into()),
-            ("hitsPerSecond", session.header.with_untracked(|header| header.rate).into()),
-            ("paused", session.paused.get_untracked().into()),
-            ("recording", session.recording.get_untracked().is_some().into()),
-        ])
+    let link = session.link.get_untracked();
+    let statements = read(|data| data.view.tree.total.statements);
+    let state = read(|data| State {
+        version: env!("CARGO_PKG_VERSION"),
+        link: match link {
+            Link::Connecting => "connecting",
+            Link::Live(_) => "live",
+            Link::Lost(_) => "lost",
+            Link::Refused(_) => "refused",
+        },
+        release: match &link {
+            Link::Live(release) => Some(release.clone()),
+            _ => None,
+        },
+        route: session.route.with_untracked(super::url::Route::to_hash),
+        processes: data.view.members.len(),
+        packages: data.view.shape().packages().len(),
+        files: data.view.shape().files().len(),
+        functions: data.view.shape().functions().len(),
+        units: data.view.shape().n_units(),
+        statements_covered: statements.covered as f64,
+        statements_total: statements.total as f64,
+        hits_per_second: session.header.with_untracked(|header| header.rate),
+        paused: session.paused.get_untracked(),
+        recording: session.recording.get_untracked().is_some(),
     });
-    state.into()
+    serde_wasm_bindgen::to_value(&state).unwrap_or(JsValue::NULL)
 }
 
 /// Notes that a frame was painted.
