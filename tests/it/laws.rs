@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use algebra::{intersect, merge, since, subtract};
+use algebra::lines::lines;
+use algebra::{Remap, filter, intersect, merge, remap, select, since, subtract};
 use coverage::{Mode, Profile, dump};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -124,5 +125,47 @@ proptest! {
         let later = merge(&[&a, &b]);
         let nothing = since(&later, &later);
         prop_assert_eq!(dump::write(&since(&later, &a)), dump::write(&merge(&[&nothing, &b])));
+    }
+
+    #[test]
+    fn parts_make_the_whole(a in any_mode().prop_flat_map(profile), mask in any::<u32>()) {
+        let has = |unit: coverage::UnitIdx| mask >> (unit.0 % 32) & 1 == 1;
+        let (part, rest) = (select(&a, has), select(&a, |unit| !has(unit)));
+        prop_assert_eq!(part.counts().len() + rest.counts().len(), a.counts().len());
+        let whole = merge(&[&part, &rest]);
+        prop_assert!(nothing_hit(&subtract(&a, &whole)));
+        prop_assert_eq!(whole.totals().statements, a.totals().statements);
+    }
+
+    #[test]
+    fn files_are_filtered_whole((a, b) in two()) {
+        let first = |profile: &Profile| filter(profile, |package, _| package.path == "p0");
+        let (left, right) = (first(&merge(&[&a, &b])), merge(&[&first(&a), &first(&b)]));
+        prop_assert_eq!(dump::write(&left), dump::write(&right));
+        prop_assert_eq!(dump::write(&first(&left)), dump::write(&left));
+    }
+
+    #[test]
+    fn renaming_there_and_back_changes_nothing(a in any_mode().prop_flat_map(profile)) {
+        let rules = |from: &str, to: &str| [Remap::new(from, to)];
+        let there = remap(&a, &rules("p0", "elsewhere/q"));
+        prop_assert_eq!(dump::write(&remap(&there, &rules("elsewhere/q", "p0"))), dump::write(&a));
+    }
+
+    #[test]
+    fn joining_two_files_adds_what_they_counted(a in any_mode().prop_flat_map(profile)) {
+        let one = remap(&a, &[Remap::new("p0", "p"), Remap::new("p1", "p")]);
+        prop_assert!(one.shape().packages().len() <= 1);
+        prop_assert!(nothing_hit(&a) == nothing_hit(&one));
+    }
+
+    #[test]
+    fn a_line_is_hit_where_a_unit_on_it_is(a in any_mode().prop_flat_map(profile)) {
+        let lines = lines(&a);
+        for unit_idx in a.shape().unit_indexes() {
+            let span = a.shape().unit(unit_idx).span;
+            let line = lines[a.shape().file_of(unit_idx).index()][&span.start.line];
+            prop_assert!(line.n_hit <= line.n_units && line.count >= a.count(unit_idx));
+        }
     }
 }

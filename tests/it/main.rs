@@ -4,6 +4,7 @@ mod build;
 mod collector;
 mod damage;
 mod laws;
+mod offline;
 mod page;
 mod relay;
 mod survival;
