@@ -3,6 +3,7 @@
 mod build;
 mod collector;
 mod damage;
+mod formats;
 mod laws;
 mod offline;
 mod page;

@@ -108,7 +108,7 @@ fn summary_counts_each_block_once() {
     let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
     let expected = serde_json::json!({"covered": covered, "total": total});
     assert_eq!(summary["total"]["statements"], expected);
-    assert_eq!(summary["format"], "go");
+    assert_eq!(summary["format"], "go_text");
     assert!(summary["total"].get("functions").is_none(), "a text profile has no functions");
 
     let last = |text: &str| text.lines().last().unwrap_or_default().to_owned();
@@ -146,8 +146,8 @@ fn profiles_are_merged_subtracted_and_intersected() {
         "mode: count\np/a.go:1.1,2.2 1 5\np/a.go:3.1,4.2 2 0\np/b.go:1.1,2.2 1 0\n"
     );
     // There and back again: Go's binary form keeps all that a text profile says.
-    assert_eq!(go(&["convert", "a.out", "--to", "go-cov", "-o", "raw"]), "");
-    assert_eq!(go(&["convert", "raw", "--to", "go", "-o", "back.out"]), "");
+    assert_eq!(go(&["convert", "a.out", "--to", "go_cov", "-o", "raw"]), "");
+    assert_eq!(go(&["convert", "raw", "--to", "go_text", "-o", "back.out"]), "");
     let read = |name: &str| std::fs::read_to_string(scratch.join(name)).expect("it was written");
     assert_eq!(read("back.out"), read("a.out"));
     let theirs = scratch.join("theirs.out");
@@ -164,7 +164,7 @@ fn profiles_are_merged_subtracted_and_intersected() {
         (&["merge", "none.out"][..], "cannot read none.out"),
         (&["subtract", "a.out"], "give 2 inputs or more"),
         (&["merge", "raw"], "Go binary coverage data is several files: name a folder with -o"),
-        (&["merge", "a.out", "--to", "bmp"], "--to bmp: what can be written is go, go-cov"),
+        (&["merge", "a.out", "--to", "bmp"], "--to bmp: what can be written is go_text, go_cov"),
         (&["merge", "a.out", "--remap", "x"], "--remap x: not FROM=TO"),
     ] {
         let (code, message) = refused(scratch.path(), arguments);

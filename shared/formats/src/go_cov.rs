@@ -18,7 +18,7 @@ use crate::{Files, Format, Place, Read, ReadError, go_counters};
 
 /// The format.
 pub const FORMAT: Format = Format {
-    id: "go-cov",
+    id: "go_cov",
     name: "Go binary coverage data",
     extensions: &[],
     sniff: |head| go_meta::sniff(head) || go_counters::sniff(head),

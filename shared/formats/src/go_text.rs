@@ -19,7 +19,7 @@ use crate::{Format, Notes, Place, Read, ReadError};
 
 /// The format.
 pub const FORMAT: Format = Format {
-    id: "go",
+    id: "go_text",
     name: "Go text profile",
     extensions: &["out", "cov", "coverprofile", "txt"],
     sniff: |head| head.starts_with(b"mode: "),

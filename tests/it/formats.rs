@@ -1,0 +1,162 @@
+//! What every format has to keep, found by looking.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use coverage::dump;
+use formats::{FORMATS, Format, Outcome, Reading};
+use tests::repository;
+
+/// A fixture: a file, or a folder whose files are read together.
+struct Fixture {
+    format: &'static Format,
+    name: String,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+fn read_file(path: &PathBuf) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The fixtures of all formats: `tests/fixtures/FORMAT/CASE`, with the expected dump beside it.
+fn fixtures() -> Vec<Fixture> {
+    let mut found = Vec::new();
+    for &format in FORMATS {
+        let folder = repository().join("tests/fixtures").join(format.id);
+        let entries = fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{} has no fixtures: {error}", format.id));
+        let mut paths: Vec<PathBuf> =
+            entries.map(|entry| entry.expect("it can be listed").path()).collect();
+        paths.sort();
+        let mut n_cases = 0;
+        for path in paths {
+            let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
+            if name.ends_with(".dump") || name == "README.md" {
+                continue;
+            }
+            let mut files = Vec::new();
+            if path.is_dir() {
+                for entry in fs::read_dir(&path).expect("it can be listed") {
+                    let path = entry.expect("it can be listed").path();
+                    let file = path.file_name().expect("it has a name").to_string_lossy();
+                    files.push((format!("{name}/{file}"), read_file(&path)));
+                }
+                files.sort();
+            } else {
+                files.push((name.clone(), read_file(&path)));
+            }
+            found.push(Fixture { format, name, files });
+            n_cases += 1;
+        }
+        assert!(n_cases > 0, "{} has no fixture", format.id);
+    }
+    found
+}
+
+fn read(files: &[(String, Vec<u8>)]) -> Outcome {
+    let mut reading = Reading::default();
+    for (name, bytes) in files {
+        reading.add(name, bytes);
+    }
+    reading.finish()
+}
+
+/// The dump of everything that was read, one profile after the other.
+fn dumped(outcome: &Outcome) -> String {
+    outcome.opened.iter().map(|opened| dump::write(&opened.profile)).collect()
+}
+
+#[test]
+fn fixtures_read_as_their_dumps_say() {
+    let update = std::env::var_os("UPDATE_FIXTURES").is_some();
+    for Fixture { format, name, files } in fixtures() {
+        let outcome = read(&files);
+        assert!(outcome.failures.is_empty(), "{name}: {:?}", outcome.failures);
+        assert!(!outcome.opened.is_empty(), "{name}: nothing was read");
+        for opened in &outcome.opened {
+            assert_eq!(opened.format.id, format.id, "{name} was taken for something else");
+            assert!(opened.profile.totals().statements.covered > 0, "{name}: nothing is covered");
+        }
+        let path = repository().join("tests/fixtures").join(format.id).join(format!("{name}.dump"));
+        let found = dumped(&outcome);
+        if update {
+            fs::write(&path, &found).expect("the dump can be written");
+        }
+        let expected = fs::read_to_string(&path).unwrap_or_else(|error| {
+            panic!("{}: {error}; UPDATE_FIXTURES=1 makes it", path.display())
+        });
+        assert!(found == expected, "{name}: what was read is not what {} says", path.display());
+    }
+}
+
+#[test]
+fn counters_may_come_before_their_meta_data() {
+    for Fixture { name, mut files, .. } in fixtures() {
+        let expected = dumped(&read(&files));
+        files.reverse();
+        assert_eq!(dumped(&read(&files)), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_anywhere_is_refused_or_less() {
+    for Fixture { name, files, .. } in fixtures() {
+        for cut in 0..files.len() {
+            let length = files[cut].1.len();
+            // Every length of a small file, a thousand of a large one.
+            for length in (0..length).step_by(length.div_ceil(1_000).max(1)) {
+                let mut files = files.clone();
+                files[cut].1.truncate(length);
+                let outcome = read(&files);
+                for (file, error) in &outcome.failures {
+                    assert!(!error.to_string().is_empty(), "{name}: {file} without a reason");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_written_reads_back_in_every_format() {
+    for Fixture { name, files, .. } in fixtures() {
+        for opened in read(&files).opened {
+            for format in FORMATS {
+                let Some(write) = format.write else { continue };
+                let again = read(&write(&opened.profile));
+                assert!(again.failures.is_empty(), "{name} as {}: {:?}", format.id, again.failures);
+                let [again] = &again.opened[..] else {
+                    panic!("{name} as {}: {} profiles", format.id, again.opened.len());
+                };
+                let (before, after) = (opened.profile.totals(), again.profile.totals());
+                assert_eq!(after.statements, before.statements, "{name} as {}", format.id);
+                assert_eq!(again.profile.mode(), opened.profile.mode(), "{name} as {}", format.id);
+                let twice = read(&write(&again.profile));
+                let dump = |outcome: &Outcome| dumped(outcome);
+                assert_eq!(dump(&twice), dump::write(&again.profile), "{name} as {}", format.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn ids_and_names_are_unique() {
+    let mut ids: Vec<_> = FORMATS.iter().map(|format| format.id).collect();
+    let mut names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!((ids.len(), names.len()), (FORMATS.len(), FORMATS.len()));
+}
+
+#[test]
+fn the_readme_lists_every_format() {
+    let mut table = String::from("| format | `--to` | read | written |\n|---|---|---|---|\n");
+    for format in FORMATS {
+        let written = if format.write.is_some() { "yes" } else { "no" };
+        let _ = writeln!(table, "| {} | `{}` | yes | {written} |", format.name, format.id);
+    }
+    let readme = fs::read_to_string(repository().join("README.md")).expect("there is a README");
+    assert!(readme.contains(&table), "README.md should have this table:\n{table}");
+}
