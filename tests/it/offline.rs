@@ -114,6 +114,11 @@ fn summary_counts_each_block_once() {
     let last = |text: &str| text.lines().last().unwrap_or_default().to_owned();
     let table = ok(scratch.path(), &["summary", "count.out", "--by", "file"]);
     assert!(last(&table).ends_with(&format!("{covered}/{total}")), "{table}");
+    // Functions have names where the sources are.
+    let functions =
+        ok(&program("tested"), &["summary", &profile.to_string_lossy(), "--by", "function"]);
+    assert!(functions.contains("greet.go:"), "{functions}");
+    assert!(last(&functions).ends_with(&format!("{covered}/{total}")), "{functions}");
     let one = ok(scratch.path(), &["summary", "count.out", "--exclude", "*/roman/**"]);
     assert!(!one.contains("roman"), "{one}");
     let (code, message) = {

@@ -11,7 +11,8 @@
 //! and one of our own for counts that grow, [`since`]: what ran between two readings.
 //!
 //! Parts of a profile: [`filter`] by file, [`select`] by unit, [`ignore`] by what the sources say,
-//! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap`] renames.
+//! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap`] renames, and
+//! [`with_functions`] names functions where a format has none.
 //! [`patch()`] says of the lines that a diff changes whether they ran.
 //!
 //! Nothing here reads or writes; results are new profiles, arguments stay as they are. Profiles
@@ -19,6 +20,7 @@
 //! their units; the order of the result is that of the first profile that has the unit.
 
 pub mod columns;
+mod functions;
 pub mod ignore;
 pub mod lines;
 mod merge;
@@ -30,6 +32,7 @@ mod pattern;
 mod remap;
 mod select;
 
+pub use functions::with_functions;
 pub use merge::merge;
 pub use origin::{Origin, main_modules, origin};
 pub use pair::{intersect, since, subtract};

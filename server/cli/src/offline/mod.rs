@@ -69,6 +69,22 @@ impl SelectArgs {
         sources
     }
 
+    /// The profile with the names of functions, where it has none and the sources are found.
+    pub(crate) fn name_functions(&self, profile: &Profile) -> Profile {
+        let sources = self.sources();
+        algebra::with_functions(profile, |path| {
+            let text = sources.find(path.as_str()).and_then(|path| std::fs::read(path).ok());
+            let functions =
+                formats::go_source::functions(&String::from_utf8_lossy(&text.unwrap_or_default()));
+            let name =
+                |function: &formats::go_source::FunctionExtent| match function.receiver.as_str() {
+                    "" => function.name.clone(),
+                    receiver => format!("{receiver}.{}", function.name),
+                };
+            functions.iter().map(|function| (name(function), function.span)).collect()
+        })
+    }
+
     /// The part of a profile that is meant.
     pub(crate) fn apply(&self, profile: Profile) -> Result<Profile> {
         let mut profile = profile;

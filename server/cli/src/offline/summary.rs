@@ -52,7 +52,10 @@ pub(crate) fn summary(args: &OfflineArgs, json: bool) -> Result<ExitCode> {
         Ok([only]) => only,
         Err(profiles) => algebra::merge(&profiles.iter().collect::<Vec<_>>()),
     };
-    let profile = args.select.apply(profile)?;
+    let mut profile = args.select.apply(profile)?;
+    if args.by == By::Function {
+        profile = args.select.name_functions(&profile);
+    }
     let tree = Tree::of(profile.shape(), profile.counts());
     if json {
         crate::print_json(&to_json(&profile, &tree, &formats.join("+")))?;
