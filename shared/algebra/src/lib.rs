@@ -15,11 +15,15 @@
 //! [`with_functions`] names functions where a format has none.
 //! [`patch()`] says of the lines that a diff changes whether they ran.
 //!
+//! [`doubts()`] finds files whose numbers mislead, as where builds of different versions were
+//! merged.
+//!
 //! Nothing here reads or writes; results are new profiles, arguments stay as they are. Profiles
 //! that share their [`Shape`](coverage::Shape) are combined column by column, others by a hash of
 //! their units; the order of the result is that of the first profile that has the unit.
 
 pub mod columns;
+mod doubts;
 mod functions;
 pub mod ignore;
 pub mod lines;
@@ -32,6 +36,7 @@ mod pattern;
 mod remap;
 mod select;
 
+pub use doubts::{Doubt, doubts};
 pub use functions::with_functions;
 pub use merge::merge;
 pub use origin::{Origin, main_modules, origin};

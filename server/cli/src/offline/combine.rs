@@ -27,11 +27,11 @@ pub(crate) struct CombineArgs {
 }
 
 /// What becomes of several profiles.
-type Operation = fn(&[Profile]) -> Profile;
+type Operation = fn(Vec<Profile>) -> Profile;
 
 /// `coverglass merge` and `convert`: everything, counts added.
 pub(crate) fn merge(args: CombineArgs) -> Result<ExitCode> {
-    combine(args, 1, |profiles| algebra::merge(&profiles.iter().collect::<Vec<_>>()))
+    combine(args, 1, super::merged)
 }
 
 /// `coverglass subtract`: the first without what the others hit.
@@ -44,11 +44,11 @@ pub(crate) fn intersect(args: CombineArgs) -> Result<ExitCode> {
     combine(args, 2, |profiles| fold(profiles, algebra::intersect))
 }
 
-fn fold(profiles: &[Profile], operation: fn(&Profile, &Profile) -> Profile) -> Profile {
-    let mut profiles = profiles.iter();
-    let first = profiles.next().cloned();
+fn fold(profiles: Vec<Profile>, operation: fn(&Profile, &Profile) -> Profile) -> Profile {
+    let mut profiles = profiles.into_iter();
+    let first = profiles.next();
     let first = first.unwrap_or_else(|| algebra::merge(&[]));
-    profiles.fold(first, |left, right| operation(&left, right))
+    profiles.fold(first, |left, right| operation(&left, &right))
 }
 
 fn combine(args: CombineArgs, least: usize, operation: Operation) -> Result<ExitCode> {
@@ -64,7 +64,7 @@ fn combine(args: CombineArgs, least: usize, operation: Operation) -> Result<Exit
     }
     let format = self::format(args.to.as_deref(), format)?;
     let Some(write) = format.write else { bail!("{} can't be written", format.name) };
-    let files = write(&operation(&profiles));
+    let files = write(&operation(profiles));
     match (&args.output, &files[..]) {
         (None, [(_, bytes)]) => {
             let mut out = std::io::stdout().lock();

@@ -19,6 +19,26 @@ use crate::sources::Sources;
 
 pub(crate) use self::open::open;
 
+/// How many files are named of those to be doubted.
+const NAMED: usize = 5;
+
+/// Everything in several profiles, with a warning where that is not what it seems to be.
+pub(crate) fn merged(profiles: Vec<Profile>) -> Profile {
+    let profile = match <[_; 1]>::try_from(profiles) {
+        Ok([only]) => only,
+        Err(profiles) => algebra::merge(&profiles.iter().collect::<Vec<_>>()),
+    };
+    let doubts = algebra::doubts(&profile);
+    for (file, doubt) in doubts.iter().take(NAMED) {
+        let file = &profile.shape().file(*file).path;
+        crate::complain(&format!("warning: {file}: {}", doubt.sentence()));
+    }
+    if doubts.len() > NAMED {
+        crate::complain(&format!("warning: so are {} more files", doubts.len() - NAMED));
+    }
+    profile
+}
+
 /// Whose code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Only {

@@ -54,7 +54,7 @@ pub(crate) fn patch(args: PatchArgs) -> Result<ExitCode> {
     for path in &args.inputs {
         profiles.push(open(path)?.profile);
     }
-    let profile = algebra::merge(&profiles.iter().collect::<Vec<_>>());
+    let profile = super::merged(profiles);
     let patch = algebra::patch(&args.select.apply(profile)?, &diff);
     if args.json {
         crate::print_json(&to_json(&patch))?;

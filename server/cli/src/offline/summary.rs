@@ -48,10 +48,7 @@ pub(crate) fn summary(args: &OfflineArgs, json: bool) -> Result<ExitCode> {
     }
     formats.sort_unstable();
     formats.dedup();
-    let profile = match <[_; 1]>::try_from(profiles) {
-        Ok([only]) => only,
-        Err(profiles) => algebra::merge(&profiles.iter().collect::<Vec<_>>()),
-    };
+    let profile = super::merged(profiles);
     let mut profile = args.select.apply(profile)?;
     if args.by == By::Function {
         profile = args.select.name_functions(&profile);
