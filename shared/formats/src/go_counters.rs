@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use crate::bytes::{Cursor, malformed};
 use crate::error::{Place, ReadError};
 use crate::go_meta::read_words;
+use crate::ulebs;
 
 /// First bytes of a counter file, and of its footers.
 pub const MAGIC: [u8; 4] = *b"\0cwm";
@@ -82,8 +83,6 @@ pub struct RecordHead {
     pub function: u32,
     /// How many counts follow.
     pub n_counts: usize,
-    /// Offset of the record.
-    pub offset: usize,
 }
 
 /// Whether these are the first bytes of a counter file.
@@ -111,17 +110,17 @@ pub fn read<'a>(
     mut sink: impl FnMut(Record<'_>) -> Result<(), &'static str>,
 ) -> Result<CounterFile<'a>, ReadError> {
     let mut counts = Vec::new();
-    walk(bytes, |cursor, flavor, head| {
+    walk(bytes, |cursor, flavor, head, offset| {
         read_counts(cursor, flavor, head.n_counts, &mut counts)?;
-        let RecordHead { package, function, offset, .. } = head;
+        let RecordHead { package, function, .. } = head;
         sink(Record { package, function, counts: &counts, offset })
     })
 }
 
 /// Reads the first counter file in these bytes and adds each record's counts to those in `sums`
 /// that start where `place` says: as [`read`] with a sink that adds, but several times as fast.
-/// Sums stay at their highest value; the second result says whether one had to. An error leaves
-/// the records before it added.
+/// Sums stay at their highest value; the second result says whether one had to. After an error
+/// some of the file's counts are added.
 ///
 /// # Errors
 /// Where and why the bytes are no counter file of version 1, or what `place` refuses.
@@ -130,97 +129,129 @@ pub fn add<'a>(
     sums: &mut [u32],
     mut place: impl FnMut(RecordHead) -> Result<usize, &'static str>,
 ) -> Result<(CounterFile<'a>, bool), ReadError> {
-    const OUTSIDE: &str = "counters of a function that the meta-data does not have";
     let mut overflows = false;
+    let n_added = match plain(bytes) {
+        // Nothing but errors is left to find.
+        Some((file, mut records, n_records)) => {
+            match add_plain(&mut records, n_records, sums, &mut place, &mut overflows) {
+                Added::All => return Ok((file, overflows)),
+                Added::More => n_records,
+                Added::Part => u64::MAX,
+            }
+        }
+        None => 0,
+    };
+    let mut n_left = n_added;
     let mut counts = Vec::new();
-    let file = walk(bytes, |cursor, flavor, head| {
+    let file = walk(bytes, |cursor, flavor, head, _| {
+        read_counts(cursor, flavor, head.n_counts, &mut counts)?;
         let start = place(head)?;
         let sums = sums.get_mut(start..).and_then(|rest| rest.get_mut(..head.n_counts));
         let sums = sums.ok_or(OUTSIDE)?;
-        if flavor == Flavor::Uleb {
-            return add_ulebs(cursor, sums, &mut overflows);
+        if n_left == 0 {
+            overflows |= add_counts(sums, &counts);
         }
-        read_counts(cursor, flavor, head.n_counts, &mut counts)?;
-        for (sum, &count) in sums.iter_mut().zip(&counts) {
-            overflows |= saturating_add(sum, count);
-        }
+        n_left = n_left.saturating_sub(1);
         Ok(())
     })?;
+    if n_added == u64::MAX {
+        return Err(ReadError::malformed(Place::Whole, "counters are not where they should be"));
+    }
     Ok((file, overflows))
 }
 
-/// Adds and says whether the sum is too much for 32 bits; it is the highest value then.
-fn saturating_add(sum: &mut u32, count: u32) -> bool {
-    let (total, overflows) = sum.overflowing_add(count);
-    *sum = if overflows { u32::MAX } else { total };
+const OUTSIDE: &str = "counters of a function that the meta-data does not have";
+const CUT_SHORT: &str = "a counter is cut short";
+
+/// Adds counts to as many sums; says whether one was too much for 32 bits and is the highest value
+/// now.
+fn add_counts(sums: &mut [u32], counts: &[u32]) -> bool {
+    let mut overflows = false;
+    for (sum, &count) in sums.iter_mut().zip(counts) {
+        let (total, over) = sum.overflowing_add(count);
+        *sum = if over { u32::MAX } else { total };
+        overflows |= over;
+    }
     overflows
 }
 
-/// Top bit of each byte: whether the number goes on.
-const GOES_ON: u64 = 0x8080_8080_8080_8080;
-
-/// Adds a record's counts. Nearly all are of one byte or two, so eight bytes are looked at
-/// together: if none goes on they are eight counts, and if none goes on twice they are four or
-/// more that can be cut without a branch for each.
-#[inline]
-fn add_ulebs(
-    cursor: &mut Cursor<'_>,
-    sums: &mut [u32],
-    overflows: &mut bool,
-) -> Result<(), &'static str> {
-    let mut over = false;
-    let mut done = 0;
-    while let Some(left) = sums.get_mut(done..)
-        && !left.is_empty()
-        && let Some(&eight) = cursor.rest().first_chunk::<8>()
-    {
-        let mut word = u64::from_le_bytes(eight);
-        let goes_on = word & GOES_ON;
-        if goes_on == 0
-            && let Some(own) = left.first_chunk_mut::<8>()
-        {
-            for (sum, byte) in own.iter_mut().zip(eight) {
-                over |= saturating_add(sum, u32::from(byte));
-            }
-            cursor.seek(cursor.offset() + 8);
-            done += 8;
-        } else if goes_on & (goes_on >> 8) == 0 {
-            let mut n_bytes = 0;
-            for sum in left.iter_mut().take(4) {
-                over |= saturating_add(sum, cut_short_uleb(&mut word, &mut n_bytes));
-            }
-            cursor.seek(cursor.offset() + n_bytes);
-            done += left.len().min(4);
-        } else if let Some(sum) = left.first_mut() {
-            over |= saturating_add(sum, cursor.uleb("counter").map_err(|_| CUT_SHORT)?);
-            done += 1;
-        }
+/// A file as Go's programs write it, from its looks: what it says, the bytes of its records, and
+/// their number. `None` if it has raw counters, several segments, or errors.
+fn plain(bytes: &[u8]) -> Option<(CounterFile<'_>, Cursor<'_>, u64)> {
+    let (body, footer) = bytes.split_last_chunk::<FOOTER_BYTES>()?;
+    if footer[..4] != MAGIC || footer[8..12] != [1, 0, 0, 0] {
+        return None;
     }
-    for sum in sums.iter_mut().skip(done) {
-        over |= saturating_add(sum, cursor.uleb("counter").map_err(|_| CUT_SHORT)?);
-    }
-    *overflows |= over;
-    Ok(())
+    let mut cursor = Cursor::new(body);
+    let (meta_hash, flavor) = read_header(&mut cursor).ok().filter(|(_, f)| *f == Flavor::Uleb)?;
+    let (n_records, launch) = read_segment_head(&mut cursor, flavor).ok()?;
+    Some((CounterFile { meta_hash, segments: vec![launch], next: None }, cursor, n_records))
 }
 
-const CUT_SHORT: &str = "a counter is cut short";
+/// How much of a file has been added.
+enum Added {
+    /// All.
+    All,
+    /// All records of the first segment, and other bytes follow.
+    More,
+    /// Records up to one that is wrong.
+    Part,
+}
 
-/// Takes a number of one or two bytes off the low end of a word, without a branch.
-#[inline]
-fn cut_short_uleb(word: &mut u64, n_bytes: &mut usize) -> u32 {
-    let [low, high, ..] = word.to_le_bytes();
-    let goes_on = low >> 7;
-    let high = high & goes_on.wrapping_neg();
-    *word >>= 8 + 8 * u32::from(goes_on);
-    *n_bytes += 1 + usize::from(goes_on);
-    u32::from(low & 0x7f) | u32::from(high) << 7
+/// Numbers that are decoded before they are added: they fit the nearest cache.
+const NUMBERS: usize = 4096;
+
+/// Adds so many records.
+fn add_plain(
+    cursor: &mut Cursor<'_>,
+    n_records: u64,
+    sums: &mut [u32],
+    place: &mut impl FnMut(RecordHead) -> Result<usize, &'static str>,
+    overflows: &mut bool,
+) -> Added {
+    let mut numbers = vec![0; NUMBERS.min(cursor.remaining()) + 8];
+    let (mut at, mut filled) = (0, 0);
+    let mut n_left = n_records;
+    let mut over = false;
+    loop {
+        while n_left > 0
+            && let Some([n_counts, package, function, rest @ ..]) = numbers.get(at..filled)
+            && let n_counts = *n_counts as usize
+            && let Some(counts) = rest.get(..n_counts)
+        {
+            let head = RecordHead { package: *package, function: *function, n_counts };
+            let sums =
+                place(head).ok().and_then(|start| sums.get_mut(start..)?.get_mut(..n_counts));
+            let Some(sums) = sums else { return Added::Part };
+            over |= add_counts(sums, counts);
+            at += 3 + n_counts;
+            n_left -= 1;
+        }
+        *overflows |= over;
+        if n_left == 0 {
+            let is_all = at == filled && cursor.remaining() == 0;
+            return if is_all { Added::All } else { Added::More };
+        }
+        numbers.copy_within(at..filled, 0);
+        filled -= at;
+        at = 0;
+        // A record that is longer than the room has no more numbers than bytes, too.
+        if numbers.len() < filled + NUMBERS / 2 && numbers.len() < filled + cursor.remaining() {
+            numbers.resize(numbers.len() * 2, 0);
+        }
+        let now = ulebs::fill(cursor, &mut numbers, filled);
+        if now == filled {
+            return Added::Part;
+        }
+        filled = now;
+    }
 }
 
 /// Reads a file and lets `visit` read the counts of each record.
 #[inline]
 fn walk<'a>(
     bytes: &'a [u8],
-    mut visit: impl FnMut(&mut Cursor<'a>, Flavor, RecordHead) -> Result<(), &'static str>,
+    mut visit: impl FnMut(&mut Cursor<'a>, Flavor, RecordHead, usize) -> Result<(), &'static str>,
 ) -> Result<CounterFile<'a>, ReadError> {
     let mut cursor = Cursor::new(bytes);
     let (meta_hash, flavor) = read_header(&mut cursor)?;
@@ -241,13 +272,17 @@ fn walk<'a>(
         file.segments.push(launch);
         for _ in 0..n_records {
             let at = cursor.offset();
-            let [n_counts, package, function] = read_record_head(&mut cursor, flavor)?;
-            let head = RecordHead { package, function, n_counts: n_counts as usize, offset: at };
+            let [n_counts, package, function] = [
+                read_value(&mut cursor, flavor, "counter count")?,
+                read_value(&mut cursor, flavor, "package")?,
+                read_value(&mut cursor, flavor, "function")?,
+            ];
+            let head = RecordHead { package, function, n_counts: n_counts as usize };
             let least = if flavor == Flavor::Uleb { 1 } else { 4 };
             if head.n_counts.saturating_mul(least) > cursor.remaining() {
                 return Err(malformed(at, "more counters than bytes"));
             }
-            visit(&mut cursor, flavor, head).map_err(|reason| malformed(at, reason))?;
+            visit(&mut cursor, flavor, head, at).map_err(|reason| malformed(at, reason))?;
         }
         n_segments += 1;
         let at = cursor.offset();
@@ -338,28 +373,6 @@ fn read_args<'a>(cursor: &mut Cursor<'_>, strings: &[&'a [u8]]) -> Result<Launch
     Ok(Launch { words, os: value(b"GOOS"), arch: value(b"GOARCH") })
 }
 
-/// Counter count, package and function.
-#[inline]
-fn read_record_head(cursor: &mut Cursor<'_>, flavor: Flavor) -> Result<[u32; 3], ReadError> {
-    if flavor == Flavor::Uleb
-        && let Some(&eight) = cursor.rest().first_chunk::<8>()
-    {
-        let mut word = u64::from_le_bytes(eight);
-        let goes_on = word & GOES_ON;
-        if goes_on & (goes_on >> 8) == 0 {
-            let mut n_bytes = 0;
-            let head = [(); 3].map(|()| cut_short_uleb(&mut word, &mut n_bytes));
-            cursor.seek(cursor.offset() + n_bytes);
-            return Ok(head);
-        }
-    }
-    Ok([
-        read_value(cursor, flavor, "counter count")?,
-        read_value(cursor, flavor, "package")?,
-        read_value(cursor, flavor, "function")?,
-    ])
-}
-
 fn read_value(
     cursor: &mut Cursor<'_>,
     flavor: Flavor,
@@ -383,7 +396,8 @@ fn read_counts(
     counts.clear();
     if flavor == Flavor::Uleb {
         counts.resize(n_counts, 0);
-        return add_ulebs(cursor, counts, &mut false);
+        let filled = ulebs::fill(cursor, counts, 0);
+        return if filled == n_counts { Ok(()) } else { Err(CUT_SHORT) };
     }
     let words = cursor.take(n_counts * 4, "counters").map_err(|_| CUT_SHORT)?;
     let words = words.as_chunks::<4>().0.iter();
@@ -477,6 +491,23 @@ mod tests {
         assert_eq!((sums, overflows), (expected, true));
         let refused = add(&bytes, &mut [0; 18], place).unwrap_err();
         assert!(refused.to_string().ends_with("a function that the meta-data does not have"));
+    }
+
+    #[test]
+    fn adding_takes_records_of_any_length_and_the_first_file_only() {
+        let mut bytes = vec![0x80 | 32, 0x80 | 94, 2, 0, 0];
+        bytes.extend([3; 44_832]);
+        bytes.extend([1, 0, 1, 4]);
+        assert_eq!(bytes.len(), 5 + 44_832 + 4);
+        for copies in [1, 2] {
+            let bytes = file(2, &bytes).repeat(copies);
+            let mut sums = vec![0; 44_833];
+            let place = |head: RecordHead| Ok(head.function as usize * 44_832);
+            let (found, overflows) = add(&bytes, &mut sums, place).unwrap();
+            assert_eq!((found.next.is_some(), overflows), (copies == 2, false));
+            assert!(sums[..44_832].iter().all(|&sum| sum == 3));
+            assert_eq!(sums[44_832], 4);
+        }
     }
 
     #[test]
