@@ -118,9 +118,8 @@ pub fn read<'a>(
 }
 
 /// Reads the first counter file in these bytes and adds each record's counts to those in `sums`
-/// that start where `place` says: as [`read`] with a sink that adds, but several times as fast.
-/// Sums stay at their highest value; the second result says whether one had to. After an error
-/// some of the file's counts are added.
+/// that start where `place` says. Sums stay at their highest value; the second result says whether
+/// one had to. After an error some of the file's counts are added.
 ///
 /// # Errors
 /// Where and why the bytes are no counter file of version 1, or what `place` refuses.
@@ -130,34 +129,44 @@ pub fn add<'a>(
     mut place: impl FnMut(RecordHead) -> Result<usize, &'static str>,
 ) -> Result<(CounterFile<'a>, bool), ReadError> {
     let mut overflows = false;
-    let n_added = match plain(bytes) {
-        // Nothing but errors is left to find.
+    let file = each(bytes, |head, counts| {
+        let start = place(head)?;
+        let sums = sums.get_mut(start..).and_then(|rest| rest.get_mut(..head.n_counts));
+        overflows |= add_counts(sums.ok_or(OUTSIDE)?, counts);
+        Ok(())
+    })?;
+    Ok((file, overflows))
+}
+
+/// Reads the first counter file in these bytes as [`read`] does, several times as fast where it is
+/// as Go's programs write it. If that ends in an error, `sink` may have had records twice.
+///
+/// # Errors
+/// Where and why the bytes are no counter file of version 1, or what `sink` refuses.
+pub fn each<'a>(
+    bytes: &'a [u8],
+    mut sink: impl FnMut(RecordHead, &[u32]) -> Result<(), &'static str>,
+) -> Result<CounterFile<'a>, ReadError> {
+    let n_read = match plain(bytes) {
         Some((file, mut records, n_records)) => {
-            match add_plain(&mut records, n_records, sums, &mut place, &mut overflows) {
-                Added::All => return Ok((file, overflows)),
-                Added::More => n_records,
-                Added::Part => u64::MAX,
+            match each_plain(&mut records, n_records, &mut sink) {
+                Plain::All => return Ok(file),
+                Plain::More => n_records,
+                Plain::Part => 0,
             }
         }
         None => 0,
     };
-    let mut n_left = n_added;
+    let mut n_left = n_read;
     let mut counts = Vec::new();
-    let file = walk(bytes, |cursor, flavor, head, _| {
+    walk(bytes, |cursor, flavor, head, _| {
         read_counts(cursor, flavor, head.n_counts, &mut counts)?;
-        let start = place(head)?;
-        let sums = sums.get_mut(start..).and_then(|rest| rest.get_mut(..head.n_counts));
-        let sums = sums.ok_or(OUTSIDE)?;
-        if n_left == 0 {
-            overflows |= add_counts(sums, &counts);
+        if n_left > 0 {
+            n_left -= 1;
+            return Ok(());
         }
-        n_left = n_left.saturating_sub(1);
-        Ok(())
-    })?;
-    if n_added == u64::MAX {
-        return Err(ReadError::malformed(Place::Whole, "counters are not where they should be"));
-    }
-    Ok((file, overflows))
+        sink(head, &counts)
+    })
 }
 
 const OUTSIDE: &str = "counters of a function that the meta-data does not have";
@@ -188,8 +197,8 @@ fn plain(bytes: &[u8]) -> Option<(CounterFile<'_>, Cursor<'_>, u64)> {
     Some((CounterFile { meta_hash, segments: vec![launch], next: None }, cursor, n_records))
 }
 
-/// How much of a file has been added.
-enum Added {
+/// How much of a plain file was read.
+enum Plain {
     /// All.
     All,
     /// All records of the first segment, and other bytes follow.
@@ -198,21 +207,18 @@ enum Added {
     Part,
 }
 
-/// Numbers that are decoded before they are added: they fit the nearest cache.
+/// Numbers that are decoded before records are made of them: they fit the nearest cache.
 const NUMBERS: usize = 4096;
 
-/// Adds so many records.
-fn add_plain(
+/// Reads so many records.
+fn each_plain(
     cursor: &mut Cursor<'_>,
     n_records: u64,
-    sums: &mut [u32],
-    place: &mut impl FnMut(RecordHead) -> Result<usize, &'static str>,
-    overflows: &mut bool,
-) -> Added {
+    sink: &mut impl FnMut(RecordHead, &[u32]) -> Result<(), &'static str>,
+) -> Plain {
     let mut numbers = vec![0; NUMBERS.min(cursor.remaining()) + 8];
     let (mut at, mut filled) = (0, 0);
     let mut n_left = n_records;
-    let mut over = false;
     loop {
         while n_left > 0
             && let Some([n_counts, package, function, rest @ ..]) = numbers.get(at..filled)
@@ -220,17 +226,15 @@ fn add_plain(
             && let Some(counts) = rest.get(..n_counts)
         {
             let head = RecordHead { package: *package, function: *function, n_counts };
-            let sums =
-                place(head).ok().and_then(|start| sums.get_mut(start..)?.get_mut(..n_counts));
-            let Some(sums) = sums else { return Added::Part };
-            over |= add_counts(sums, counts);
+            if sink(head, counts).is_err() {
+                return Plain::Part;
+            }
             at += 3 + n_counts;
             n_left -= 1;
         }
-        *overflows |= over;
         if n_left == 0 {
             let is_all = at == filled && cursor.remaining() == 0;
-            return if is_all { Added::All } else { Added::More };
+            return if is_all { Plain::All } else { Plain::More };
         }
         numbers.copy_within(at..filled, 0);
         filled -= at;
@@ -241,7 +245,7 @@ fn add_plain(
         }
         let now = ulebs::fill(cursor, &mut numbers, filled);
         if now == filled {
-            return Added::Part;
+            return Plain::Part;
         }
         filled = now;
     }

@@ -151,7 +151,7 @@ pub(super) fn add_pod<'a>(
                 blob: package.blob,
                 functions,
                 units: &meta.units[units],
-                counts: counts.to_vec(),
+                counts: counts.iter().map(|&count| join.first(count)).collect(),
             }),
         }
     }

@@ -36,6 +36,8 @@ pub(super) fn report(
         let layout = Layout::new(meta);
         let mut runs = runs::read(&layout, &pod.paths(), join, |_, _| Vec::new())?;
         runs.fit(&layout)?;
+        // Across binaries Go's tool goes by the mode of the first, whatever comes later.
+        let join = accumulate::join_of(first);
         accumulate::add_pod(&mut packages, meta, &runs.counts, join, &flags.packages);
     }
     if first.mode == 0 && (verb == Verb::Func || profile.is_some()) {

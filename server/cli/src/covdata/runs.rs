@@ -26,6 +26,11 @@ pub(super) enum Join {
 }
 
 impl Join {
+    /// A count that is joined to nothing yet.
+    pub(super) fn first(self, count: u32) -> u32 {
+        if self == Self::Or { count.min(1) } else { count }
+    }
+
     /// Joins `count` to `sum`; says whether that was too much.
     pub(super) fn add(self, sum: &mut u32, count: u32) -> bool {
         if self == Self::Or {
@@ -441,12 +446,12 @@ fn each_record(
     bytes: &[u8],
     mut sink: impl FnMut(usize, Range<usize>, &[u32]),
 ) -> Result<()> {
-    let found = go_counters::read(bytes, |record| {
-        let (function, units) = layout.find(record.package, record.function)?;
-        if units.len() != record.counts.len() {
+    let found = go_counters::each(bytes, |head, counts| {
+        let (function, units) = layout.find(head.package, head.function)?;
+        if units.len() != counts.len() {
             return Err(OTHER_LENGTH);
         }
-        sink(function, units, record.counts);
+        sink(function, units, counts);
         Ok(())
     });
     check(layout, path, &found.map_err(input::refused(path))?)
