@@ -1,7 +1,8 @@
 //! Readers under bytes from anybody: whatever comes in, they refuse it or read it, and what was
 //! read holds to its own rules. The fuzz targets and the smoke run of the tests call these.
 
-use formats::{Notes, go_meta, go_text};
+use formats::go_cov::{self, Pod};
+use formats::{Notes, go_counters, go_meta, go_text};
 use instrument::collector::{Collector, Config};
 use wire::frame::Frame;
 use wire::{AgentToRelay, RelayToAgent, RelayToViewer, Table};
@@ -36,9 +37,63 @@ fn table_as_is(bytes: &[u8]) {
     assert_eq!(table.shape().n_units(), table.n_units());
 }
 
-/// Go's meta-data.
+/// Go's meta-data. As Go's tools read it it has as many packages, functions and units at most as
+/// there are bytes.
 pub fn meta(bytes: &[u8]) {
-    let _ = go_meta::read(bytes);
+    let Ok(meta) = go_meta::read_as_go(bytes) else { return };
+    assert!(meta.packages.len() + meta.functions.len() + meta.units.len() <= bytes.len());
+    assert_eq!(go_meta::read(bytes).is_ok(), {
+        let stated = meta.stated;
+        stated.mode().is_some() && stated.granularity().is_some()
+    });
+}
+
+/// Go's counters: reading them and adding them come to the same, also to the same refusal.
+pub fn counters(bytes: &[u8]) {
+    const N_SUMS: usize = 1000;
+    let place = |package: u32, function: u32| {
+        let start = (package as usize).wrapping_mul(31).wrapping_add(function as usize) % N_SUMS;
+        if function == 77 { Err("no such function") } else { Ok(start) }
+    };
+    let mut sums = [0u32; N_SUMS];
+    let read = go_counters::read(bytes, |record| {
+        let start = place(record.package, record.function)?;
+        let end = start.checked_add(record.counts.len()).filter(|end| *end <= N_SUMS);
+        let sums = &mut sums
+            [start..end.ok_or("counters of a function that the meta-data does not have")?];
+        for (sum, &count) in sums.iter_mut().zip(record.counts) {
+            *sum = sum.saturating_add(count);
+        }
+        Ok(())
+    });
+    let mut added = [0u32; N_SUMS];
+    let add = go_counters::add(bytes, &mut added, |head| place(head.package, head.function));
+    assert_eq!(add.map(|(file, _)| file), read);
+    if read.is_ok() {
+        assert!(added == sums, "reading and adding differ");
+    }
+}
+
+/// A pod, from the bytes of its meta-data and of its counters: one that can be read can be written
+/// and read again.
+pub fn pod(bytes: &[u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return };
+    let length = (u32::from_le_bytes(*length) as usize).min(rest.len());
+    let (meta, counters) = rest.split_at(length);
+    let Ok(mut pod) = Pod::new(meta) else { return };
+    let _ = pod.add(counters);
+    let profile = pod.profile();
+    let write = go_cov::FORMAT.write.expect("pods can be written");
+    let [(_, meta), (_, counters)] = &write(&profile)[..] else { panic!("a pod is two files") };
+    let mut again = Pod::new(meta).unwrap_or_else(|error| panic!("{error}"));
+    again.add(counters).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(again.profile().totals(), profile.totals());
+}
+
+/// The input of [`pod`] for these files.
+pub fn join(meta: &[u8], counters: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(meta.len()).expect("a sample is small").to_le_bytes();
+    [&length[..], meta, counters].concat()
 }
 
 /// A Go text profile: one that can be read can be written and read again.

@@ -2,6 +2,7 @@
 
 mod build;
 mod collector;
+mod covdata;
 mod damage;
 mod formats;
 mod laws;

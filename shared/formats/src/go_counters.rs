@@ -17,9 +17,12 @@
 //! Only functions that ran have a record. Repeated `coverage.WriteCounters` to one writer leaves
 //! whole files one after the other: snapshots, each of which holds what those before it hold.
 
+use std::collections::HashMap;
+
 use crate::bytes::{Cursor, malformed};
 use crate::error::{Place, ReadError};
-use crate::go_meta::read_strings;
+use crate::go_meta::read_words;
+use crate::ulebs;
 
 /// First bytes of a counter file, and of its footers.
 pub const MAGIC: [u8; 4] = *b"\0cwm";
@@ -41,11 +44,21 @@ enum Flavor {
 pub struct CounterFile<'a> {
     /// Hash of the meta-data that the counters belong to.
     pub meta_hash: [u8; 16],
-    /// Name and value pairs of each segment, in the order of the file: `GOOS`, `GOARCH`, `argc`,
-    /// `argv0` and so on.
-    pub segments: Vec<Vec<(&'a str, &'a str)>>,
+    /// The process that counted, as each segment has it.
+    pub segments: Vec<Launch<'a>>,
     /// Offset where a further file begins in these bytes, if one does.
     pub next: Option<usize>,
+}
+
+/// The process that counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Launch<'a> {
+    /// Its command line; a word that the file lacks is empty. Of any bytes, as command lines are.
+    pub words: Vec<&'a [u8]>,
+    /// `GOOS`; empty if the file does not say.
+    pub os: &'a [u8],
+    /// `GOARCH`; empty if the file does not say.
+    pub arch: &'a [u8],
 }
 
 /// What one run counted in one function.
@@ -57,6 +70,19 @@ pub struct Record<'a> {
     pub function: u32,
     /// One count for each unit.
     pub counts: &'a [u32],
+    /// Offset of the record.
+    pub offset: usize,
+}
+
+/// A record whose counts are not read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordHead {
+    /// Position of the package in the meta-data.
+    pub package: u32,
+    /// Position of the function in its package.
+    pub function: u32,
+    /// How many counts follow.
+    pub n_counts: usize,
 }
 
 /// Whether these are the first bytes of a counter file.
@@ -72,16 +98,164 @@ pub fn meta_hash(bytes: &[u8]) -> Result<[u8; 16], ReadError> {
     read_header(&mut Cursor::new(bytes)).map(|(hash, _)| hash)
 }
 
-/// Reads the first counter file in these bytes and hands each record to `sink`, in the order of the file. A record that
-/// `sink` refuses, with a reason, ends the reading with an error at that record; records before
-/// it have been handed over then, so whoever must not see half a file calls this twice, the first
-/// time only to check.
+/// Reads the first counter file in these bytes and hands each record to `sink`, in the order of
+/// the file. A record that `sink` refuses, with a reason, ends the reading with an error at that
+/// record; records before it have been handed over then, so whoever must not see half a file calls
+/// this twice, the first time only to check.
 ///
 /// # Errors
 /// Where and why the bytes are no counter file of version 1.
 pub fn read<'a>(
     bytes: &'a [u8],
     mut sink: impl FnMut(Record<'_>) -> Result<(), &'static str>,
+) -> Result<CounterFile<'a>, ReadError> {
+    let mut counts = Vec::new();
+    walk(bytes, |cursor, flavor, head, offset| {
+        read_counts(cursor, flavor, head.n_counts, &mut counts)?;
+        let RecordHead { package, function, .. } = head;
+        sink(Record { package, function, counts: &counts, offset })
+    })
+}
+
+/// Reads the first counter file in these bytes and adds each record's counts to those in `sums`
+/// that start where `place` says. Sums stay at their highest value; the second result says whether
+/// one had to. After an error some of the file's counts are added.
+///
+/// # Errors
+/// Where and why the bytes are no counter file of version 1, or what `place` refuses.
+pub fn add<'a>(
+    bytes: &'a [u8],
+    sums: &mut [u32],
+    mut place: impl FnMut(RecordHead) -> Result<usize, &'static str>,
+) -> Result<(CounterFile<'a>, bool), ReadError> {
+    let mut overflows = false;
+    let file = each(bytes, |head, counts| {
+        let start = place(head)?;
+        let sums = sums.get_mut(start..).and_then(|rest| rest.get_mut(..head.n_counts));
+        overflows |= add_counts(sums.ok_or(OUTSIDE)?, counts);
+        Ok(())
+    })?;
+    Ok((file, overflows))
+}
+
+/// Reads the first counter file in these bytes as [`read`] does, several times as fast where it is
+/// as Go's programs write it. If that ends in an error, `sink` may have had records twice.
+///
+/// # Errors
+/// Where and why the bytes are no counter file of version 1, or what `sink` refuses.
+pub fn each<'a>(
+    bytes: &'a [u8],
+    mut sink: impl FnMut(RecordHead, &[u32]) -> Result<(), &'static str>,
+) -> Result<CounterFile<'a>, ReadError> {
+    let n_read = match plain(bytes) {
+        Some((file, mut records, n_records)) => {
+            match each_plain(&mut records, n_records, &mut sink) {
+                Plain::All => return Ok(file),
+                Plain::More => n_records,
+                Plain::Part => 0,
+            }
+        }
+        None => 0,
+    };
+    let mut n_left = n_read;
+    let mut counts = Vec::new();
+    walk(bytes, |cursor, flavor, head, _| {
+        read_counts(cursor, flavor, head.n_counts, &mut counts)?;
+        if n_left > 0 {
+            n_left -= 1;
+            return Ok(());
+        }
+        sink(head, &counts)
+    })
+}
+
+const OUTSIDE: &str = "counters of a function that the meta-data does not have";
+const CUT_SHORT: &str = "a counter is cut short";
+
+/// Adds counts to as many sums; says whether one was too much for 32 bits and is the highest value
+/// now.
+fn add_counts(sums: &mut [u32], counts: &[u32]) -> bool {
+    let mut overflows = false;
+    for (sum, &count) in sums.iter_mut().zip(counts) {
+        let (total, over) = sum.overflowing_add(count);
+        *sum = if over { u32::MAX } else { total };
+        overflows |= over;
+    }
+    overflows
+}
+
+/// A file as Go's programs write it, from its looks: what it says, the bytes of its records, and
+/// their number. `None` if it has raw counters, several segments, or errors.
+fn plain(bytes: &[u8]) -> Option<(CounterFile<'_>, Cursor<'_>, u64)> {
+    let (body, footer) = bytes.split_last_chunk::<FOOTER_BYTES>()?;
+    if footer[..4] != MAGIC || footer[8..12] != [1, 0, 0, 0] {
+        return None;
+    }
+    let mut cursor = Cursor::new(body);
+    let (meta_hash, flavor) = read_header(&mut cursor).ok().filter(|(_, f)| *f == Flavor::Uleb)?;
+    let (n_records, launch) = read_segment_head(&mut cursor, flavor).ok()?;
+    Some((CounterFile { meta_hash, segments: vec![launch], next: None }, cursor, n_records))
+}
+
+/// How much of a plain file was read.
+enum Plain {
+    /// All.
+    All,
+    /// All records of the first segment, and other bytes follow.
+    More,
+    /// Records up to one that is wrong.
+    Part,
+}
+
+/// Numbers that are decoded before records are made of them: they fit the nearest cache.
+const NUMBERS: usize = 4096;
+
+/// Reads so many records.
+fn each_plain(
+    cursor: &mut Cursor<'_>,
+    n_records: u64,
+    sink: &mut impl FnMut(RecordHead, &[u32]) -> Result<(), &'static str>,
+) -> Plain {
+    let mut numbers = vec![0; NUMBERS.min(cursor.remaining()) + 8];
+    let (mut at, mut filled) = (0, 0);
+    let mut n_left = n_records;
+    loop {
+        while n_left > 0
+            && let Some([n_counts, package, function, rest @ ..]) = numbers.get(at..filled)
+            && let n_counts = *n_counts as usize
+            && let Some(counts) = rest.get(..n_counts)
+        {
+            let head = RecordHead { package: *package, function: *function, n_counts };
+            if sink(head, counts).is_err() {
+                return Plain::Part;
+            }
+            at += 3 + n_counts;
+            n_left -= 1;
+        }
+        if n_left == 0 {
+            let is_all = at == filled && cursor.remaining() == 0;
+            return if is_all { Plain::All } else { Plain::More };
+        }
+        numbers.copy_within(at..filled, 0);
+        filled -= at;
+        at = 0;
+        // A record that is longer than the room has no more numbers than bytes, too.
+        if numbers.len() < filled + NUMBERS / 2 && numbers.len() < filled + cursor.remaining() {
+            numbers.resize(numbers.len() * 2, 0);
+        }
+        let now = ulebs::fill(cursor, &mut numbers, filled);
+        if now == filled {
+            return Plain::Part;
+        }
+        filled = now;
+    }
+}
+
+/// Reads a file and lets `visit` read the counts of each record.
+#[inline]
+fn walk<'a>(
+    bytes: &'a [u8],
+    mut visit: impl FnMut(&mut Cursor<'a>, Flavor, RecordHead, usize) -> Result<(), &'static str>,
 ) -> Result<CounterFile<'a>, ReadError> {
     let mut cursor = Cursor::new(bytes);
     let (meta_hash, flavor) = read_header(&mut cursor)?;
@@ -92,14 +266,28 @@ pub fn read<'a>(
         return Err(malformed(bytes.len(), "the footer is missing: the file is cut short"));
     }
     let mut file = CounterFile { meta_hash, segments: Vec::new(), next: None };
-    let mut counts = Vec::new();
     let mut n_segments = 0;
     while cursor.remaining() > 0 {
         if cursor.rest().starts_with(&MAGIC) {
             file.next = Some(cursor.offset());
             break;
         }
-        file.segments.push(read_segment(&mut cursor, flavor, &mut counts, &mut sink)?);
+        let (n_records, launch) = read_segment_head(&mut cursor, flavor)?;
+        file.segments.push(launch);
+        for _ in 0..n_records {
+            let at = cursor.offset();
+            let [n_counts, package, function] = [
+                read_value(&mut cursor, flavor, "counter count")?,
+                read_value(&mut cursor, flavor, "package")?,
+                read_value(&mut cursor, flavor, "function")?,
+            ];
+            let head = RecordHead { package, function, n_counts: n_counts as usize };
+            let least = if flavor == Flavor::Uleb { 1 } else { 4 };
+            if head.n_counts.saturating_mul(least) > cursor.remaining() {
+                return Err(malformed(at, "more counters than bytes"));
+            }
+            visit(&mut cursor, flavor, head, at).map_err(|reason| malformed(at, reason))?;
+        }
         n_segments += 1;
         let at = cursor.offset();
         if cursor.array("footer")? != MAGIC {
@@ -136,46 +324,33 @@ fn read_header(cursor: &mut Cursor<'_>) -> Result<([u8; 16], Flavor), ReadError>
     Ok((meta_hash, flavor))
 }
 
-fn read_segment<'a>(
+/// The number of records that follow, and the process that counted.
+fn read_segment_head<'a>(
     cursor: &mut Cursor<'a>,
     flavor: Flavor,
-    counts: &mut Vec<u32>,
-    sink: &mut impl FnMut(Record<'_>) -> Result<(), &'static str>,
-) -> Result<Vec<(&'a str, &'a str)>, ReadError> {
+) -> Result<(u64, Launch<'a>), ReadError> {
     let base = cursor.offset();
-    let n_functions = cursor.u64("function count")?;
+    let n_records = cursor.u64("function count")?;
     let strings_bytes = cursor.u32("string table length")? as usize;
     let args_bytes = cursor.u32("args length")? as usize;
     let strings_at = cursor.offset();
     let mut part = Cursor::new(cursor.take(strings_bytes, "string table")?);
-    let strings = read_strings(&mut part).map_err(|error| error.shifted(strings_at))?;
+    let strings = read_words(&mut part).map_err(|error| error.shifted(strings_at))?;
     let args_at = cursor.offset();
     let mut part = Cursor::new(cursor.take(args_bytes, "args")?);
-    let args = read_args(&mut part, &strings).map_err(|error| error.shifted(args_at))?;
+    let launch = read_args(&mut part, &strings).map_err(|error| error.shifted(args_at))?;
+    // Go counts the padding as part of the args, and skips it where a file does not.
+    cursor.take((cursor.offset() - base).wrapping_neg() % 4, "padding")?;
     let least = if flavor == Flavor::Uleb { 3 } else { 12 };
-    if n_functions.saturating_mul(least) > cursor.remaining() as u64 {
+    if n_records.saturating_mul(least) > cursor.remaining() as u64 {
         return Err(malformed(base, "more functions than bytes"));
     }
-    for _ in 0..n_functions {
-        let at = cursor.offset();
-        let [n_counts, package, function] = [
-            read_value(cursor, flavor, "counter count")?,
-            read_value(cursor, flavor, "package")?,
-            read_value(cursor, flavor, "function")?,
-        ];
-        read_counts(cursor, flavor, n_counts as usize, counts)
-            .map_err(|reason| malformed(at, reason))?;
-        sink(Record { package, function, counts }).map_err(|reason| malformed(at, reason))?;
-    }
-    Ok(args)
+    Ok((n_records, launch))
 }
 
-fn read_args<'a>(
-    cursor: &mut Cursor<'_>,
-    strings: &[&'a str],
-) -> Result<Vec<(&'a str, &'a str)>, ReadError> {
+fn read_args<'a>(cursor: &mut Cursor<'_>, strings: &[&'a [u8]]) -> Result<Launch<'a>, ReadError> {
     if cursor.remaining() == 0 {
-        return Ok(Vec::new());
+        return Ok(Launch::default());
     }
     let n_args = cursor.length("args", 2)?;
     let mut word = || {
@@ -183,7 +358,23 @@ fn read_args<'a>(
         let index = cursor.uleb("arg")?;
         strings.get(index as usize).copied().ok_or(malformed(offset, "arg is not in the strings"))
     };
-    (0..n_args).map(|_| Ok((word()?, word()?))).collect()
+    let mut args = HashMap::with_capacity(n_args);
+    for _ in 0..n_args {
+        args.insert(word()?, word()?);
+    }
+    let value = |name: &[u8]| args.get(name).copied().unwrap_or_default();
+    let n_words = match args.get(&b"argc"[..]) {
+        None => 0,
+        Some(argc) => std::str::from_utf8(argc)
+            .ok()
+            .and_then(|argc| argc.parse::<usize>().ok())
+            .ok_or(malformed(0, "argc is not a number"))?,
+    };
+    if n_words > n_args {
+        return Err(malformed(0, "argc is more than there are args"));
+    }
+    let words = (0..n_words).map(|i| value(format!("argv{i}").as_bytes())).collect();
+    Ok(Launch { words, os: value(b"GOOS"), arch: value(b"GOARCH") })
 }
 
 fn read_value(
@@ -198,44 +389,25 @@ fn read_value(
     }
 }
 
-/// Reads the counts of one function into `counts`, which is emptied first.
+/// Reads the counts of one function, which the bytes are enough for, into `counts`, which is
+/// emptied first.
 fn read_counts(
     cursor: &mut Cursor<'_>,
     flavor: Flavor,
     n_counts: usize,
     counts: &mut Vec<u32>,
 ) -> Result<(), &'static str> {
-    const SHORT: &str = "more counters than bytes";
-    let least = if flavor == Flavor::Uleb { 1 } else { 4 };
-    if n_counts.saturating_mul(least) > cursor.remaining() {
-        return Err(SHORT);
-    }
     counts.clear();
-    counts.reserve(n_counts);
-    if flavor != Flavor::Uleb {
-        let words = cursor.take(n_counts * 4, "counters").map_err(|_| SHORT)?;
-        let words = words.as_chunks::<4>().0.iter();
-        match flavor {
-            Flavor::RawBig => counts.extend(words.map(|&word| u32::from_be_bytes(word))),
-            _ => counts.extend(words.map(|&word| u32::from_le_bytes(word))),
-        }
-        return Ok(());
+    if flavor == Flavor::Uleb {
+        counts.resize(n_counts, 0);
+        let filled = ulebs::fill(cursor, counts, 0);
+        return if filled == n_counts { Ok(()) } else { Err(CUT_SHORT) };
     }
-    while counts.len() < n_counts {
-        // Four of five counts are one byte, and they come in runs: eight at a time.
-        let rest = cursor.rest();
-        if let Some(&eight) = rest.first_chunk::<8>()
-            && n_counts - counts.len() >= 8
-            && u64::from_le_bytes(eight) & 0x8080_8080_8080_8080 == 0
-        {
-            counts.extend_from_slice(&eight.map(u32::from));
-            cursor.seek(cursor.offset() + 8);
-        } else {
-            let few = (n_counts - counts.len()).min(8);
-            for _ in 0..few {
-                counts.push(cursor.uleb("counter").map_err(|_| "a counter is cut short")?);
-            }
-        }
+    let words = cursor.take(n_counts * 4, "counters").map_err(|_| CUT_SHORT)?;
+    let words = words.as_chunks::<4>().0.iter();
+    match flavor {
+        Flavor::RawBig => counts.extend(words.map(|&word| u32::from_be_bytes(word))),
+        _ => counts.extend(words.map(|&word| u32::from_le_bytes(word))),
     }
     Ok(())
 }
@@ -284,11 +456,62 @@ mod tests {
     }
 
     #[test]
-    fn args_are_pairs() {
+    fn args_say_what_ran_where() {
         let bytes = file(2, ULEB);
         let found = read(&bytes, |_| Ok(())).unwrap();
         assert_eq!(found.meta_hash, [7; 16]);
-        assert_eq!(found.segments, [[("GOOS", "aix")]]);
+        assert_eq!(found.segments, [Launch { os: b"aix", ..Launch::default() }]);
+    }
+
+    #[test]
+    fn padding_may_lie_past_the_args() {
+        let mut bytes = file(2, ULEB);
+        bytes[44] = 3;
+        assert_eq!(records(&bytes), records(&file(2, ULEB)));
+    }
+
+    #[test]
+    fn adding_is_reading_and_adding() {
+        let counts = [0, 1, 127, 128, 16_383, 16_384, u32::MAX, 5, 300, 2, 2, 2, 2, 2, 2, 2, 2, 9];
+        let mut records = vec![18, 0, 0];
+        for count in counts {
+            let mut count = count;
+            while count > 0x7f {
+                records.push(u8::try_from(count & 0x7f).unwrap() | 0x80);
+                count >>= 7;
+            }
+            records.push(u8::try_from(count).unwrap());
+        }
+        records.extend([1, 0, 1, 4]);
+        let bytes = file(2, &records);
+        let mut sums = vec![1; 20];
+        let place = |head: RecordHead| match head.function {
+            0 => Ok(0),
+            _ => Ok(19),
+        };
+        let (_, overflows) = add(&bytes, &mut sums, place).unwrap();
+        let mut expected: Vec<u32> = counts.iter().map(|count| count.saturating_add(1)).collect();
+        expected.extend([1, 5]);
+        assert_eq!((sums, overflows), (expected, true));
+        let refused = add(&bytes, &mut [0; 18], place).unwrap_err();
+        assert!(refused.to_string().ends_with("a function that the meta-data does not have"));
+    }
+
+    #[test]
+    fn adding_takes_records_of_any_length_and_the_first_file_only() {
+        let mut bytes = vec![0x80 | 32, 0x80 | 94, 2, 0, 0];
+        bytes.extend([3; 44_832]);
+        bytes.extend([1, 0, 1, 4]);
+        assert_eq!(bytes.len(), 5 + 44_832 + 4);
+        for copies in [1, 2] {
+            let bytes = file(2, &bytes).repeat(copies);
+            let mut sums = vec![0; 44_833];
+            let place = |head: RecordHead| Ok(head.function as usize * 44_832);
+            let (found, overflows) = add(&bytes, &mut sums, place).unwrap();
+            assert_eq!((found.next.is_some(), overflows), (copies == 2, false));
+            assert!(sums[..44_832].iter().all(|&sum| sum == 3));
+            assert_eq!(sums[44_832], 4);
+        }
     }
 
     #[test]

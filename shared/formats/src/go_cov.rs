@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use coverage::{Mode, Profile, Shape, ShapeBuilder, UnitIdx};
 
-use crate::go_meta::{self, Granularity, Meta, MetaUnit};
+use crate::go_counters::Launch;
+use crate::go_meta::{self, Granularity, Meta, MetaUnit, Stated};
 use crate::go_write::{self, CounterWriter, Fnv128, PackageWriter};
 use crate::{Files, Format, Place, Read, ReadError, go_counters};
 
@@ -202,9 +203,9 @@ fn write(profile: &Profile) -> Files {
     hash.write(b"perblock");
     let hash = hash.finish();
     let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
-    let meta = go_write::meta_file(&blobs, profile.mode(), Granularity::Block, hash);
+    let meta = go_write::meta_file(&blobs, Stated::new(profile.mode(), Granularity::Block), hash);
 
-    let mut writer = CounterWriter::new(hash, &[]);
+    let mut writer = CounterWriter::new(hash, &Launch::default());
     for (package, functions) in (0u32..).zip(&functions) {
         for (position, &function) in (0u32..).zip(functions) {
             let Some(row) = shape.functions().get(function) else { continue };

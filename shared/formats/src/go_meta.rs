@@ -48,6 +48,8 @@ pub enum Granularity {
 /// A meta-data file, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta<'a> {
+    /// The bytes that stand for mode and granularity, for whoever writes them again.
+    pub stated: Stated,
     /// How counters count.
     pub mode: Mode,
     /// How finely functions are counted.
@@ -60,6 +62,51 @@ pub struct Meta<'a> {
     pub functions: Vec<MetaFunction<'a>>,
     /// Units of all functions, contiguous for each, in counter order.
     pub units: Vec<MetaUnit>,
+}
+
+/// The bytes of a header that stand for mode and granularity. Go's tools put up with values that
+/// stand for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stated {
+    /// 1 set, 2 count, 3 atomic.
+    pub mode: u8,
+    /// 1 for blocks, 2 for functions.
+    pub granularity: u8,
+}
+
+impl Stated {
+    /// What stands for these.
+    pub fn new(mode: Mode, granularity: Granularity) -> Self {
+        let mode = match mode {
+            Mode::Set => 1,
+            Mode::Count => 2,
+            Mode::Atomic => 3,
+        };
+        let granularity = match granularity {
+            Granularity::Block => 1,
+            Granularity::Function => 2,
+        };
+        Self { mode, granularity }
+    }
+
+    /// The mode, or `None` if the byte stands for none.
+    pub fn mode(self) -> Option<Mode> {
+        match self.mode {
+            1 => Some(Mode::Set),
+            2 => Some(Mode::Count),
+            3 => Some(Mode::Atomic),
+            _ => None,
+        }
+    }
+
+    /// The granularity, or `None` if the byte stands for none.
+    pub fn granularity(self) -> Option<Granularity> {
+        match self.granularity {
+            1 => Some(Granularity::Block),
+            2 => Some(Granularity::Function),
+            _ => None,
+        }
+    }
 }
 
 /// A package of a meta-data file.
@@ -157,6 +204,22 @@ pub fn sniff(head: &[u8]) -> bool {
 /// # Errors
 /// Where and why the bytes are no meta-data file of version 1.
 pub fn read(bytes: &[u8]) -> Result<Meta<'_>, ReadError> {
+    let meta = read_as_go(bytes)?;
+    if meta.stated.mode().is_none() {
+        return Err(ReadError::unsupported(Place::Byte(48), "unknown counter mode"));
+    }
+    if meta.stated.granularity().is_none() {
+        return Err(ReadError::unsupported(Place::Byte(49), "unknown granularity"));
+    }
+    Ok(meta)
+}
+
+/// The meta-data in these bytes. As Go's tools do, this takes an unknown mode for one that adds,
+/// and an unknown granularity for blocks; [`Meta::stated`] tells.
+///
+/// # Errors
+/// Where and why the bytes are no meta-data file of version 1.
+pub fn read_as_go(bytes: &[u8]) -> Result<Meta<'_>, ReadError> {
     let mut cursor = Cursor::new(bytes);
     if cursor.array("magic")? != MAGIC {
         return Err(malformed(0, "not a Go meta-data file"));
@@ -169,18 +232,12 @@ pub fn read(bytes: &[u8]) -> Result<Meta<'_>, ReadError> {
     }
     let n_packages = cursor.u64("package count")?;
     let hash = cursor.array("hash")?;
-    cursor.take(8, "string table place")?;
-    let mode = match cursor.byte("counter mode")? {
-        1 => Mode::Set,
-        2 => Mode::Count,
-        3 => Mode::Atomic,
-        _ => return Err(ReadError::unsupported(Place::Byte(48), "unknown counter mode")),
-    };
-    let granularity = match cursor.byte("granularity")? {
-        1 => Granularity::Block,
-        2 => Granularity::Function,
-        _ => return Err(ReadError::unsupported(Place::Byte(49), "unknown granularity")),
-    };
+    cursor.take(4, "string table place")?;
+    let strings_bytes = cursor.u32("string table length")? as usize;
+    let [mode, granularity] = [cursor.byte("counter mode")?, cursor.byte("granularity")?];
+    let stated = Stated { mode, granularity };
+    let mode = stated.mode().unwrap_or(Mode::Count);
+    let granularity = stated.granularity().unwrap_or(Granularity::Block);
     cursor.take(HEADER_BYTES - cursor.offset(), "header")?;
     let n_packages = usize::try_from(n_packages)
         .ok()
@@ -193,7 +250,8 @@ pub fn read(bytes: &[u8]) -> Result<Meta<'_>, ReadError> {
     let packages = Vec::with_capacity(n_packages);
     // A unit takes five bytes or more; most take six or seven.
     let units = Vec::with_capacity(bytes.len() / 8);
-    let mut meta = Meta { mode, granularity, hash, packages, functions: Vec::new(), units };
+    let functions = Vec::new();
+    let mut meta = Meta { stated, mode, granularity, hash, packages, functions, units };
     let mut end = cursor.offset();
     for (at, offset) in offsets {
         let length = cursor.u64("package length")?;
@@ -207,13 +265,20 @@ pub fn read(bytes: &[u8]) -> Result<Meta<'_>, ReadError> {
         end = start + length;
         read_package(&mut meta, blob).map_err(|error| error.shifted(start))?;
     }
+    // Go looks for these strings right here, whatever place the header gives them.
+    let base = cursor.offset();
+    let mut strings = Cursor::new(cursor.take(strings_bytes, "string table")?);
+    read_words(&mut strings).map_err(|error| error.shifted(base))?;
     Ok(meta)
 }
 
 /// Reads one package's blob; places in errors count from its first byte.
 fn read_package<'a>(meta: &mut Meta<'a>, blob: &'a [u8]) -> Result<(), ReadError> {
     let mut cursor = Cursor::new(blob);
-    cursor.take(4, "package length")?;
+    // Go bounds functions by this length and drops those past it without a word.
+    if (cursor.u32("package length")? as usize) < blob.len() {
+        return Err(malformed(0, "package is longer than it says"));
+    }
     let names = [cursor.u32("name")?, cursor.u32("path")?, cursor.u32("module path")?];
     let hash = cursor.array("package hash")?;
     cursor.take(4 + 4, "package header")?;
@@ -249,17 +314,22 @@ fn next<T>(table: &[T]) -> Result<u32, ReadError> {
     u32::try_from(table.len()).map_err(|_| too_many())
 }
 
-pub(crate) fn read_strings<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>, ReadError> {
+/// A table of strings.
+pub(crate) fn read_words<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a [u8]>, ReadError> {
     let n_strings = cursor.length("string count", 1)?;
     let mut strings = Vec::with_capacity(n_strings);
     for _ in 0..n_strings {
         let length = cursor.length("string", 1)?;
-        let offset = cursor.offset();
-        let text = std::str::from_utf8(cursor.take(length, "string")?)
-            .map_err(|_| malformed(offset, "string is not UTF-8"))?;
-        strings.push(text);
+        strings.push(cursor.take(length, "string")?);
     }
     Ok(strings)
+}
+
+/// A table of strings that are text.
+fn read_strings<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>, ReadError> {
+    let base = cursor.offset();
+    let not_text = |_| malformed(base, "a string of this table is not UTF-8");
+    read_words(cursor)?.into_iter().map(|word| str::from_utf8(word).map_err(not_text)).collect()
 }
 
 fn read_function<'a>(

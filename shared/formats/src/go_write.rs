@@ -3,12 +3,10 @@
 //! Layouts: [`go_meta`](crate::go_meta) and [`go_counters`](crate::go_counters). Packages keep
 //! their bytes; only what names a package by its position is made anew.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use coverage::Mode;
-
-use crate::go_counters;
-use crate::go_meta::{self, Granularity, MetaUnit};
+use crate::go_counters::{self, Launch};
+use crate::go_meta::{self, MetaUnit, Stated};
 
 /// FNV-1a with 128 bits, as Go 1.24 and later hash meta-data (before that it was MD5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +41,7 @@ impl Fnv128 {
 }
 
 /// A meta-data file that holds these packages, given as their blobs, in this order.
-pub fn meta_file(blobs: &[&[u8]], mode: Mode, granularity: Granularity, hash: [u8; 16]) -> Vec<u8> {
+pub fn meta_file(blobs: &[&[u8]], stated: Stated, hash: [u8; 16]) -> Vec<u8> {
     let first = go_meta::HEADER_BYTES + 16 * blobs.len() + 2;
     let total = first + blobs.iter().map(|blob| blob.len()).sum::<usize>();
     let mut out = Vec::with_capacity(total);
@@ -54,16 +52,7 @@ pub fn meta_file(blobs: &[&[u8]], mode: Mode, granularity: Granularity, hash: [u
     out.extend(hash);
     out.extend(u32::try_from(first - 2).unwrap_or(u32::MAX).to_le_bytes());
     out.extend(2u32.to_le_bytes());
-    let mode = match mode {
-        Mode::Set => 1,
-        Mode::Count => 2,
-        Mode::Atomic => 3,
-    };
-    let granularity = match granularity {
-        Granularity::Block => 1,
-        Granularity::Function => 2,
-    };
-    out.extend([mode, granularity, 0, 0, 0, 0, 0, 0]);
+    out.extend([stated.mode, stated.granularity, 0, 0, 0, 0, 0, 0]);
     let mut offset = first as u64;
     for blob in blobs {
         out.extend(offset.to_le_bytes());
@@ -95,10 +84,10 @@ impl<'a> PackageWriter<'a> {
     pub fn new(path: &'a str, name: &'a str, module: &'a str) -> Self {
         let mut strings = Strings::default();
         let mut hash = Fnv128::default();
-        strings.index("");
+        strings.index(b"");
         let [path, name, module] = [path, name, module].map(|word| {
             hash.write(word.as_bytes());
-            strings.index(word)
+            strings.index(word.as_bytes())
         });
         let names = [name, path, module];
         Self { strings, names, hash, bodies: Vec::new(), starts: Vec::new() }
@@ -116,7 +105,7 @@ impl<'a> PackageWriter<'a> {
         uleb(&mut self.bodies, units.len() as u64);
         for word in [name, file] {
             self.hash.write(word.as_bytes());
-            uleb(&mut self.bodies, u64::from(self.strings.index(word)));
+            uleb(&mut self.bodies, u64::from(self.strings.index(word.as_bytes())));
         }
         for unit in units {
             let (start, end) = (unit.span.start, unit.span.end);
@@ -158,12 +147,12 @@ impl<'a> PackageWriter<'a> {
 /// Strings by position, each once.
 #[derive(Debug, Clone, Default)]
 struct Strings<'a> {
-    list: Vec<&'a str>,
-    known: HashMap<&'a str, u32>,
+    list: Vec<&'a [u8]>,
+    known: HashMap<&'a [u8], u32>,
 }
 
 impl<'a> Strings<'a> {
-    fn index(&mut self, text: &'a str) -> u32 {
+    fn index(&mut self, text: &'a [u8]) -> u32 {
         let next = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
         *self.known.entry(text).or_insert_with(|| {
             self.list.push(text);
@@ -172,11 +161,11 @@ impl<'a> Strings<'a> {
     }
 }
 
-fn write_strings(out: &mut Vec<u8>, strings: &[&str]) {
+fn write_strings(out: &mut Vec<u8>, strings: &[&[u8]]) {
     uleb(out, strings.len() as u64);
     for string in strings {
         uleb(out, string.len() as u64);
-        out.extend(string.as_bytes());
+        out.extend_from_slice(string);
     }
 }
 
@@ -188,20 +177,31 @@ pub struct CounterWriter {
 }
 
 impl CounterWriter {
-    /// A file for the meta-data with this hash. `args` are name and value pairs; Go sorts them by
-    /// name.
-    pub fn new(meta_hash: [u8; 16], args: &[(&str, &str)]) -> Self {
+    /// A file for the meta-data with this hash, counted by this process.
+    pub fn new(meta_hash: [u8; 16], launch: &Launch<'_>) -> Self {
         let mut bytes = Vec::new();
         bytes.extend(go_counters::MAGIC);
         bytes.extend(1u32.to_le_bytes());
         bytes.extend(meta_hash);
         bytes.extend([2, 0, 0, 0, 0, 0, 0, 0]);
 
+        let named = [("GOOS", launch.os), ("GOARCH", launch.arch)];
+        let mut args: BTreeMap<String, Vec<u8>> = named
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name.to_owned(), value.to_vec()))
+            .collect();
+        if !launch.words.is_empty() {
+            args.insert("argc".into(), launch.words.len().to_string().into_bytes());
+        }
+        for (i, word) in launch.words.iter().enumerate() {
+            args.insert(format!("argv{i}"), word.to_vec());
+        }
         let mut strings = Strings::default();
-        strings.index("");
+        strings.index(b"");
         let pairs: Vec<_> = args
             .iter()
-            .flat_map(|&(name, value)| [strings.index(name), strings.index(value)])
+            .flat_map(|(name, value)| [strings.index(name.as_bytes()), strings.index(value)])
             .collect();
         let mut table = Vec::new();
         write_strings(&mut table, &strings.list);
@@ -255,7 +255,10 @@ fn uleb(out: &mut Vec<u8>, mut value: u64) {
 
 #[cfg(test)]
 mod tests {
+    use coverage::Mode;
+
     use super::*;
+    use crate::go_meta::Granularity;
 
     #[test]
     fn hash_is_that_of_go() {
@@ -267,8 +270,9 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        let args = [("GOOS", "linux"), ("argc", "1"), ("argv0", "linux")];
-        let mut writer = CounterWriter::new([9; 16], &args);
+        let words = vec![&b"linux"[..], b"\xff", b""];
+        let launch = Launch { words, os: b"linux", arch: b"" };
+        let mut writer = CounterWriter::new([9; 16], &launch);
         writer.record(1, 200, &[0, 1, u32::MAX]);
         writer.record(2, 0, &[]);
         let bytes = writer.finish();
@@ -279,11 +283,11 @@ mod tests {
         })
         .unwrap();
         assert_eq!(file.meta_hash, [9; 16]);
-        assert_eq!(file.segments, [args]);
+        assert_eq!(file.segments, [launch]);
         assert_eq!(records, [(1, 200, vec![0, 1, u32::MAX]), (2, 0, vec![])]);
         assert!(!bytes[go_counters::HEADER_BYTES..].is_empty());
 
-        let empty = meta_file(&[], Mode::Atomic, Granularity::Function, [3; 16]);
+        let empty = meta_file(&[], Stated::new(Mode::Atomic, Granularity::Function), [3; 16]);
         let meta = go_meta::read(&empty).unwrap();
         assert_eq!((meta.mode, meta.granularity), (Mode::Atomic, Granularity::Function));
         assert_eq!(meta.hash, [3; 16]);

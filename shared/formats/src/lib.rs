@@ -21,6 +21,7 @@ pub mod limits;
 mod notes;
 pub mod pods;
 mod reading;
+mod ulebs;
 
 use coverage::Profile;
 

@@ -1,40 +1,21 @@
 //! Counts of many runs of many binaries, added up.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use coverage::Mode;
-use formats::go_counters::{self, Record};
-use formats::go_meta::{Granularity, Meta, MetaFunction, MetaUnit};
+use formats::go_meta::{Granularity, Meta, MetaFunction, MetaUnit, Stated};
 
-use super::input::{self, PodFiles};
 use super::pattern::Patterns;
+use super::runs::{self, Join};
 
-/// Adds `count` to `sum` as mode `mode` has it; says whether that was too much for 32 bits.
-pub(super) fn add(mode: Mode, sum: &mut u32, count: u32) -> bool {
-    if mode == Mode::Set {
-        *sum = u32::from(*sum != 0 || count != 0);
-        return false;
-    }
-    let (total, overflows) = sum.overflowing_add(count);
-    *sum = if overflows { u32::MAX } else { total };
-    overflows
-}
-
-/// Says that counts stand at their highest value.
-pub(super) fn warn_overflow() {
-    super::warn("uint32 overflow during counter merge");
-}
-
-/// What modes and granularities pods may have one beside the other.
+/// What modes and granularities pods may have one beside the other. Bytes that stand for neither
+/// are put up with, as Go's tools do.
 #[derive(Debug, Default)]
 pub(super) struct Modes {
     strict: bool,
-    seen: Option<(Mode, Granularity)>,
+    seen: Option<Stated>,
 }
 
 impl Modes {
@@ -48,138 +29,57 @@ impl Modes {
         Self { strict: false, seen: None }
     }
 
-    /// The mode in force.
-    pub(super) fn mode(&self) -> Mode {
-        self.seen.map_or(Mode::default(), |(mode, _)| mode)
+    /// What is in force.
+    pub(super) fn stated(&self) -> Stated {
+        self.seen.unwrap_or(Stated { mode: 0, granularity: 0 })
     }
 
-    /// Takes another pod's.
-    pub(super) fn meet(&mut self, path: &Path, meta: &Meta<'_>) -> Result<()> {
-        let (mode, granularity) = (meta.mode, meta.granularity);
-        let Some((old_mode, old_granularity)) = self.seen else {
-            self.seen = Some((mode, granularity));
-            return Ok(());
-        };
-        if old_granularity != granularity {
+    /// Takes another pod's, and says how counts are joined from there on.
+    pub(super) fn meet(&mut self, path: &Path, meta: &Meta<'_>) -> Result<Join> {
+        let new = meta.stated;
+        let old = self.seen.filter(|old| old.mode != 0).unwrap_or(new);
+        if old.granularity != new.granularity {
             bail!(
                 "{}: counted {} here and {} elsewhere: they can't be joined",
                 path.display(),
-                granularity_word(granularity),
-                granularity_word(old_granularity),
+                granularity_word(new),
+                granularity_word(old),
             );
         }
-        if self.strict && old_mode != mode {
+        if self.strict && old.mode != new.mode {
             bail!(
                 "{}: counter mode is {} here and {} elsewhere: they can't be joined",
                 path.display(),
-                mode.as_str(),
-                old_mode.as_str(),
+                mode_word(new),
+                mode_word(old),
             );
         }
-        self.seen = Some((old_mode.max(mode), granularity));
-        Ok(())
+        let stated = Stated { mode: old.mode.max(new.mode), ..new };
+        self.seen = Some(stated);
+        Ok(join_of(stated))
     }
 }
 
-/// Go's word for it.
-pub(super) fn granularity_word(granularity: Granularity) -> &'static str {
-    match granularity {
-        Granularity::Block => "perblock",
-        Granularity::Function => "perfunc",
+/// How counts of a mode are joined.
+pub(super) fn join_of(stated: Stated) -> Join {
+    if stated.mode() == Some(Mode::Set) { Join::Or } else { Join::Add }
+}
+
+/// Go's word for the mode.
+pub(super) fn mode_word(stated: Stated) -> &'static str {
+    match stated.mode() {
+        Some(mode) => mode.as_str(),
+        None => "<invalid>",
     }
 }
 
-/// The units that a record counts, in the columns of the meta-data.
-pub(super) fn units(meta: &Meta<'_>, record: &Record<'_>) -> Result<Range<usize>, &'static str> {
-    let function = meta.function_at(record.package, record.function);
-    let function = function.and_then(|function| meta.functions.get(function));
-    let function = function.ok_or("counters of a function that the meta-data does not have")?;
-    let units = function.units.start as usize..function.units.end as usize;
-    if units.len() != record.counts.len() {
-        return Err("not as many counters as the function has units");
+/// Go's word for the granularity.
+pub(super) fn granularity_word(stated: Stated) -> &'static str {
+    match stated.granularity() {
+        Some(Granularity::Block) => "perblock",
+        Some(Granularity::Function) => "perfunc",
+        None => "<invalid>",
     }
-    Ok(units)
-}
-
-/// The counts of all runs of a pod, one for each unit of its meta-data, read by as many threads
-/// as there are processors.
-pub(super) fn counts(meta: &Meta<'_>, pod: &PodFiles, mode: Mode) -> Result<Vec<u32>> {
-    let paths: Vec<&PathBuf> = pod.counters.iter().map(|counters| &counters.path).collect();
-    let next = AtomicUsize::new(0);
-    let overflow = AtomicBool::new(false);
-    let failed = Mutex::new(None::<(usize, anyhow::Error)>);
-    let work = || {
-        let mut sums = vec![0; meta.units.len()];
-        let mut buffer = Vec::new();
-        loop {
-            let file = next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = paths.get(file) else { return sums };
-            let read = read_counters(meta, path, &mut buffer, |units, counts| {
-                let mut over = false;
-                for (sum, &count) in sums[units].iter_mut().zip(counts) {
-                    over |= add(mode, sum, count);
-                }
-                if over {
-                    overflow.store(true, Ordering::Relaxed);
-                }
-            });
-            if let Err(error) = read {
-                let mut failed = failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                // The first file in order is the one to name, whichever thread was faster.
-                if failed.as_ref().is_none_or(|(other, _)| file < *other) {
-                    *failed = Some((file, error));
-                }
-                next.store(paths.len(), Ordering::Relaxed);
-                return sums;
-            }
-        }
-    };
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // A thread costs about as much as a few small files.
-    let n_threads = processors.min(paths.len() / 8).max(1);
-    let mut sums = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..n_threads).map(|_| scope.spawn(work)).collect();
-        let mut all = vec![work()];
-        all.extend(others.into_iter().filter_map(|thread| thread.join().ok()));
-        all
-    })
-    .into_iter();
-    if let Some((_, error)) = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
-    {
-        return Err(error);
-    }
-    let mut total = sums.next().unwrap_or_default();
-    for other in sums {
-        for (sum, count) in total.iter_mut().zip(other) {
-            if add(mode, sum, count) {
-                overflow.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-    if overflow.into_inner() {
-        warn_overflow();
-    }
-    Ok(total)
-}
-
-/// Reads a counter file of a pod and hands over the counts of each function.
-pub(super) fn read_counters(
-    meta: &Meta<'_>,
-    path: &Path,
-    buffer: &mut Vec<u8>,
-    mut add: impl FnMut(Range<usize>, &[u32]),
-) -> Result<()> {
-    let bytes = input::read_into(path, buffer)?;
-    let file = go_counters::read(bytes, |record| {
-        add(units(meta, &record)?, record.counts);
-        Ok(())
-    });
-    let file = file.map_err(input::refused(path))?;
-    if file.meta_hash != meta.hash {
-        bail!("cannot read {}: byte 8: counters of a different build", path.display());
-    }
-    input::warn_of(path, &file);
-    Ok(())
 }
 
 /// Packages of several binaries by import path.
@@ -194,21 +94,30 @@ pub(super) struct Variant<'a> {
     counts: Vec<u32>,
 }
 
-/// A unit that was counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Counted<'a> {
-    /// Source file.
-    pub file: &'a str,
+/// A unit that was counted, its names being positions in those of its [`Package`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    /// Source file, by the order of their names.
+    pub file: u32,
     /// Start line, end line, start column, end column: the order of text profiles.
-    pub place: (u32, u32, u32, u32),
+    pub place: [u32; 4],
     /// Statements.
     pub statements: u32,
     /// Function.
-    pub function: &'a str,
-    /// Whether that is a literal at package level.
-    pub literal: bool,
-    /// How often it ran; last, so that equal units stand together.
+    pub function: u32,
+    /// How often it ran.
     pub count: u32,
+}
+
+/// The units of a package, in the order of text profiles; equal ones are one.
+#[derive(Debug, Default)]
+pub(super) struct Package<'a> {
+    /// Source files, sorted.
+    pub files: Vec<&'a str>,
+    /// Name of each function, and whether it is a literal at package level.
+    pub functions: Vec<(&'a str, bool)>,
+    /// Its units.
+    pub units: Vec<Counted>,
 }
 
 /// Adds the counts of a pod to those of others. A package that several binaries have alike is
@@ -217,7 +126,7 @@ pub(super) fn add_pod<'a>(
     packages: &mut Packages<'a>,
     meta: &'a Meta<'a>,
     counts: &[u32],
-    mode: Mode,
+    join: Join,
     patterns: &Patterns,
 ) {
     let mut overflow = false;
@@ -235,50 +144,81 @@ pub(super) fn add_pod<'a>(
         match variants.iter_mut().find(|variant| variant.blob == package.blob) {
             Some(variant) => {
                 for (sum, &count) in variant.counts.iter_mut().zip(counts) {
-                    overflow |= add(mode, sum, count);
+                    overflow |= join.add(sum, count);
                 }
             }
             None => variants.push(Variant {
                 blob: package.blob,
                 functions,
                 units: &meta.units[units],
-                counts: counts.to_vec(),
+                counts: counts.iter().map(|&count| join.first(count)).collect(),
             }),
         }
     }
     if overflow {
-        warn_overflow();
+        runs::warn_overflow();
     }
 }
 
-/// The units of a package, in the order of text profiles; equal ones are one.
-pub(super) fn units_of<'a>(variants: &[Variant<'a>], mode: Mode) -> Vec<Counted<'a>> {
-    let mut units = Vec::with_capacity(variants.iter().map(|variant| variant.units.len()).sum());
-    for variant in variants {
-        let base = variant.functions.first().map_or(0, |function| function.units.start);
-        for function in variant.functions {
-            let range =
-                (function.units.start - base) as usize..(function.units.end - base) as usize;
-            for (unit, &count) in variant.units[range.clone()].iter().zip(&variant.counts[range]) {
-                let (start, end) = (unit.span.start, unit.span.end);
-                units.push(Counted {
-                    file: function.file,
-                    place: (start.line, end.line, start.column, end.column),
-                    statements: unit.statements,
-                    function: function.name,
-                    literal: function.literal,
-                    count,
-                });
+impl<'a> Package<'a> {
+    /// Becomes the package that these variants are; takes the room that it has already.
+    pub(super) fn fill(&mut self, variants: &[Variant<'a>], join: Join) {
+        let Self { files, functions, units } = self;
+        files.clear();
+        functions.clear();
+        units.clear();
+        for function in variants.iter().flat_map(|variant| variant.functions) {
+            if files.last() != Some(&function.file) {
+                files.push(function.file);
+            }
+            functions.push((function.name, function.literal));
+        }
+        files.sort_unstable();
+        files.dedup();
+        let mut position = 0;
+        for variant in variants {
+            let base = variant.functions.first().map_or(0, |function| function.units.start);
+            let mut last = ("", 0);
+            for function in variant.functions {
+                // Functions come file by file.
+                if last.0 != function.file {
+                    let file = files.binary_search(&function.file).unwrap_or_default();
+                    last = (function.file, to_u32(file));
+                }
+                let range =
+                    (function.units.start - base) as usize..(function.units.end - base) as usize;
+                let counted = variant.units[range.clone()].iter().zip(&variant.counts[range]);
+                units.extend(counted.map(|(unit, &count)| {
+                    let (start, end) = (unit.span.start, unit.span.end);
+                    Counted {
+                        file: last.1,
+                        place: [start.line, end.line, start.column, end.column],
+                        statements: unit.statements,
+                        function: position,
+                        count,
+                    }
+                }));
+                position += 1;
             }
         }
-    }
-    units.sort_unstable();
-    units.dedup_by(|later, earlier| {
-        let same = (Counted { count: 0, ..*later }) == (Counted { count: 0, ..*earlier });
-        if same {
-            add(mode, &mut earlier.count, later.count);
+        let place = |unit: &Counted| (unit.file, unit.place, unit.statements);
+        // Most functions stand in the order of the source, so there is little to sort.
+        if units.is_sorted_by(|a, b| place(a) < place(b)) {
+            return;
         }
-        same
-    });
-    units
+        let function = |unit: &Counted| functions[unit.function as usize];
+        units.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| function(a).cmp(&function(b))));
+        units.dedup_by(|later, earlier| {
+            let same = place(later) == place(earlier) && function(later) == function(earlier);
+            if same {
+                join.add(&mut earlier.count, later.count);
+            }
+            same
+        });
+    }
+}
+
+/// A position in a table whose rows come of a file of less than 4 GB.
+fn to_u32(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,7 @@
 //! The files of `-i`, and reading them.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -23,6 +23,19 @@ pub(super) struct PodFiles {
     pub meta: PathBuf,
     /// Counter files, those of the first folder first.
     pub counters: Vec<CounterPath>,
+}
+
+impl PodFiles {
+    /// All counter files.
+    pub(super) fn paths(&self) -> Vec<&Path> {
+        self.counters.iter().map(|counters| counters.path.as_path()).collect()
+    }
+
+    /// The counter files of a folder.
+    pub(super) fn paths_in(&self, folder: usize) -> Vec<&Path> {
+        let counters = self.counters.iter().filter(|counters| counters.folder == folder);
+        counters.map(|counters| counters.path.as_path()).collect()
+    }
 }
 
 /// A counter file.
@@ -103,24 +116,33 @@ fn joined(folder: &Path, name: &str) -> String {
 /// The bytes of a file, in a buffer that is used again.
 pub(super) fn read_into<'a>(path: &Path, buffer: &'a mut Vec<u8>) -> Result<&'a [u8]> {
     let refused = || format!("cannot read {}", path.display());
-    buffer.clear();
     let mut file = File::open(path).with_context(refused)?;
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    buffer.reserve(usize::try_from(length).unwrap_or(0).saturating_add(1));
-    file.read_to_end(buffer).with_context(refused)?;
-    Ok(buffer)
+    // Asking for the length first would take longer than a read that finds the end.
+    let mut n_read = 0;
+    loop {
+        if buffer.len() - n_read < LEAST_ROOM {
+            buffer.resize((buffer.len() * 2).max(16 * LEAST_ROOM), 0);
+        }
+        match file.read(&mut buffer[n_read..]) {
+            Ok(0) => return Ok(&buffer[..n_read]),
+            Ok(n) => n_read += n,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error).with_context(refused),
+        }
+    }
 }
+
+/// Room in a buffer, in bytes, that is worth a read.
+const LEAST_ROOM: usize = 4096;
 
 /// The bytes of a meta-data file.
 pub(super) fn read_meta(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    read_into(path, &mut bytes)?;
-    Ok(bytes)
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The meta-data in these bytes of a file.
 pub(super) fn meta<'a>(path: &Path, bytes: &'a [u8]) -> Result<Meta<'a>> {
-    let meta = go_meta::read(bytes).map_err(refused(path))?;
+    let meta = go_meta::read_as_go(bytes).map_err(refused(path))?;
     let hash: String = meta.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     if !path.to_string_lossy().ends_with(&hash) {
         super::warn(&format!("{}: its name is not that of its content, {hash}", path.display()));
@@ -133,17 +155,19 @@ pub(super) fn refused(path: &Path) -> impl Fn(ReadError) -> anyhow::Error {
     move |error| anyhow::Error::new(error).context(format!("cannot read {}", path.display()))
 }
 
-/// Says what of a counter file may mislead.
-pub(super) fn warn_of(path: &Path, file: &CounterFile<'_>) {
+/// What of a counter file may mislead.
+pub(super) fn oddities(path: &Path, file: &CounterFile<'_>) -> Vec<String> {
+    let mut oddities = Vec::new();
     if file.segments.len() > 1 {
         let n = file.segments.len();
-        super::warn(&format!("{}: all {n} segments are added up", path.display()));
+        oddities.push(format!("{}: all {n} segments are added up", path.display()));
     }
     if let Some(next) = file.next {
-        super::warn(&format!(
+        oddities.push(format!(
             "{}: byte {next}: a further snapshot begins here, and is left out as go tool covdata does; \
              coverglass merge reads all",
             path.display()
         ));
     }
+    oddities
 }

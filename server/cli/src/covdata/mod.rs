@@ -11,14 +11,15 @@ mod input;
 mod merge;
 mod pattern;
 pub(crate) mod report;
+mod runs;
 mod setops;
 
 use std::ffi::OsString;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use self::flags::{Flags, Parsed};
 use self::input::Input;
@@ -89,6 +90,12 @@ pub(crate) fn command(arguments: &[OsString]) -> ExitCode {
         Parsed::Help => return help(""),
         Parsed::Wrong(reason) => return help(&reason),
     };
+    let trace = |step: &str| {
+        if flags.verbose > 0 {
+            let _ = std::io::stdout().write_all(format!("{step}\n").as_bytes());
+        }
+    };
+    trace("starting mode-independent setup");
     if flags.inputs.is_empty() {
         return help("select input directories with '-i'");
     }
@@ -100,8 +107,19 @@ pub(crate) fn command(arguments: &[OsString]) -> ExitCode {
     if verb == Verb::Subtract && flags.inputs.len() != 2 {
         return help("subtract takes exactly two input directories");
     }
-    match run(verb, &flags, &arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+    let profile = match &flags.output {
+        Some(path) if matches!(verb, Verb::Textfmt | Verb::Percent) => match File::create(path) {
+            Ok(file) => Some(file),
+            Err(error) => return help(&format!("cannot write {}: {error}", path.display())),
+        },
+        _ => None,
+    };
+    trace("starting perform");
+    match run(verb, &flags, &arguments, profile) {
+        Ok(()) => {
+            trace("leaving main");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             crate::complain(&format!("{error:#}"));
             ExitCode::from(1)
@@ -120,10 +138,9 @@ fn usage(reason: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn run(verb: Verb, flags: &Flags, arguments: &[String]) -> Result<()> {
+fn run(verb: Verb, flags: &Flags, arguments: &[String], profile: Option<File>) -> Result<()> {
     let input = Input::open(&flags.inputs)?;
-    let is_empty = input.pods.is_empty();
-    if is_empty {
+    if input.pods.is_empty() {
         warn("no applicable files found in input directories");
     }
     if flags.verbose > 0 {
@@ -133,7 +150,7 @@ fn run(verb: Verb, flags: &Flags, arguments: &[String]) -> Result<()> {
         }
     }
     match verb {
-        Verb::Textfmt | Verb::Percent | Verb::Func => report::report(verb, &input, flags),
+        Verb::Textfmt | Verb::Percent | Verb::Func => report::report(verb, &input, flags, profile),
         Verb::Pkglist => report::packages(&input, flags),
         Verb::Debugdump => dump::dump(&input, flags, arguments),
         Verb::Merge if flags.combine => merge::combine(&input, flags),
@@ -146,16 +163,4 @@ fn run(verb: Verb, flags: &Flags, arguments: &[String]) -> Result<()> {
 /// One sentence on standard error about what may mislead.
 fn warn(sentence: &str) {
     crate::complain(&format!("warning: {sentence}"));
-}
-
-/// Standard output, or the file of `-o`.
-fn writer(path: Option<&PathBuf>) -> Result<Box<dyn Write>> {
-    Ok(match path {
-        None => Box::new(BufWriter::new(std::io::stdout().lock())),
-        Some(path) => {
-            let file = std::fs::File::create(path)
-                .with_context(|| format!("cannot write {}", path.display()))?;
-            Box::new(BufWriter::new(file))
-        }
-    })
 }

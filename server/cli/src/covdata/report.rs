@@ -1,66 +1,73 @@
 //! `percent`, `func`, `textfmt` and `pkglist`: what was covered, for people and for other tools.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Write;
 
-use anyhow::Result;
-use coverage::Mode;
+use anyhow::{Result, bail};
+use formats::go_meta::Stated;
 
-use super::accumulate::{self, Counted, Modes, Packages};
+use super::Verb;
+use super::accumulate::{self, Counted, Modes, Package, Packages};
 use super::flags::Flags;
 use super::input::{self, Input};
-use super::{Verb, writer};
+use super::runs::{self, Join, Layout};
 
-/// `percent`, `func` and `textfmt`.
-pub(super) fn report(verb: Verb, input: &Input, flags: &Flags) -> Result<()> {
+/// `percent`, `func` and `textfmt`. A text profile goes to `profile`.
+pub(super) fn report(
+    verb: Verb,
+    input: &Input,
+    flags: &Flags,
+    profile: Option<File>,
+) -> Result<()> {
     let mut modes = match verb {
         Verb::Textfmt => Modes::strict(),
         _ => Modes::relaxed(),
     };
     let files = input.pods.iter().map(|pod| input::read_meta(&pod.meta));
     let files = files.collect::<Result<Vec<_>>>()?;
-    let mut metas = Vec::with_capacity(files.len());
-    for (pod, bytes) in input.pods.iter().zip(&files) {
-        let meta = input::meta(&pod.meta, bytes)?;
-        modes.meet(&pod.meta, &meta)?;
-        metas.push(meta);
-    }
-    let mode = metas.first().map_or(Mode::default(), |meta| meta.mode);
+    let metas = input.pods.iter().zip(&files).map(|(pod, bytes)| input::meta(&pod.meta, bytes));
+    let metas = metas.collect::<Result<Vec<_>>>()?;
+    // Go's tool writes nothing then, not even a mode or a total.
+    let Some(first) = metas.first().map(|meta| meta.stated) else { return Ok(()) };
     let mut packages = Packages::new();
     for (pod, meta) in input.pods.iter().zip(&metas) {
-        let counts = accumulate::counts(meta, pod, meta.mode)?;
-        accumulate::add_pod(&mut packages, meta, &counts, modes.mode(), &flags.packages);
+        let join = modes.meet(&pod.meta, meta)?;
+        let layout = Layout::new(meta);
+        let mut runs = runs::read(&layout, &pod.paths(), join, |_, _| Vec::new())?;
+        runs.fit(&layout)?;
+        // Across binaries Go's tool goes by the mode of the first, whatever comes later.
+        let join = accumulate::join_of(first);
+        accumulate::add_pod(&mut packages, meta, &runs.counts, join, &flags.packages);
     }
-    let mut out = writer(flags.output.as_ref().filter(|_| verb == Verb::Textfmt))?;
+    if first.mode == 0 && (verb == Verb::Func || profile.is_some()) {
+        bail!("cannot read {}: byte 48: unknown counter mode", input.pods[0].meta.display());
+    }
+    let join = accumulate::join_of(first);
     match verb {
-        // Not even a mode or a total, then.
-        _ if metas.is_empty() => {
-            drop(writer(flags.output.as_ref())?);
-        }
-        Verb::Percent => {
-            percent(&packages, &mut *out, modes.mode())?;
-            if flags.output.is_some() {
-                let mut text = writer(flags.output.as_ref())?;
-                textfmt(&packages, &mut *text, mode)?;
-                text.flush()?;
-            }
-        }
-        Verb::Func => functions(&packages, &mut *out, modes.mode())?,
-        _ => textfmt(&packages, &mut *out, mode)?,
+        Verb::Func => functions(&packages, &mut std::io::stdout().lock(), join)?,
+        Verb::Percent => percent(&packages, &mut std::io::stdout().lock(), join)?,
+        _ => {}
     }
-    out.flush()?;
+    if let Some(mut profile) = profile {
+        textfmt(&packages, &mut profile, first)?;
+    }
     Ok(())
 }
 
+/// Bytes that are worth a write.
+const WRITE_BYTES: usize = 256 << 10;
+
 /// A text profile.
-fn textfmt(packages: &Packages<'_>, out: &mut dyn Write, mode: Mode) -> Result<()> {
-    writeln!(out, "mode: {}", mode.as_str())?;
-    let mut line = Vec::new();
+fn textfmt(packages: &Packages<'_>, out: &mut dyn Write, stated: Stated) -> Result<()> {
+    let mut text = Vec::with_capacity(WRITE_BYTES + (WRITE_BYTES >> 4));
+    writeln!(text, "mode: {}", accumulate::mode_word(stated))?;
+    let mut package = Package::default();
     for variants in packages.values() {
-        for unit in accumulate::units_of(variants, mode) {
-            let (start_line, end_line, start_column, end_column) = unit.place;
-            line.clear();
-            line.extend_from_slice(unit.file.as_bytes());
+        package.fill(variants, accumulate::join_of(stated));
+        for unit in &package.units {
+            let [start_line, end_line, start_column, end_column] = unit.place;
+            text.extend_from_slice(package.files[unit.file as usize].as_bytes());
             let numbers = [
                 (b':', start_line),
                 (b'.', start_column),
@@ -70,13 +77,17 @@ fn textfmt(packages: &Packages<'_>, out: &mut dyn Write, mode: Mode) -> Result<(
                 (b' ', unit.count),
             ];
             for (before, number) in numbers {
-                line.push(before);
-                push_number(&mut line, number);
+                text.push(before);
+                push_number(&mut text, number);
             }
-            line.push(b'\n');
-            out.write_all(&line)?;
+            text.push(b'\n');
+            if text.len() >= WRITE_BYTES {
+                out.write_all(&text)?;
+                text.clear();
+            }
         }
     }
+    out.write_all(&text)?;
     Ok(())
 }
 
@@ -96,8 +107,8 @@ fn push_number(out: &mut Vec<u8>, mut number: u32) {
 }
 
 /// Covered and all statements of some units.
-fn statements<'a>(units: impl IntoIterator<Item = &'a Counted<'a>>) -> (u64, u64) {
-    units.into_iter().fold((0, 0), |(covered, total), unit| {
+fn statements(units: &[Counted]) -> (u64, u64) {
+    units.iter().fold((0, 0), |(covered, total), unit| {
         let statements = u64::from(unit.statements);
         (covered + if unit.count > 0 { statements } else { 0 }, total + statements)
     })
@@ -109,63 +120,89 @@ pub(crate) fn share(covered: u64, total: u64) -> f64 {
 }
 
 /// The line of a package without statements has no end: so does Go's tool write it.
-fn percent(packages: &Packages<'_>, out: &mut dyn Write, mode: Mode) -> Result<()> {
+fn percent(packages: &Packages<'_>, out: &mut dyn Write, join: Join) -> Result<()> {
+    let mut text = Vec::new();
+    let mut package = Package::default();
     for (path, variants) in packages {
-        let (covered, total) = statements(&accumulate::units_of(variants, mode));
-        write!(out, "\t{path}\t\t")?;
+        package.fill(variants, join);
+        let (covered, total) = statements(&package.units);
+        write!(text, "\t{path}\t\t")?;
         if total > 0 {
-            writeln!(out, "coverage: {:.1}% of statements", share(covered, total))?;
+            writeln!(text, "coverage: {:.1}% of statements", share(covered, total))?;
         }
     }
+    out.write_all(&text)?;
+    out.flush()?;
     Ok(())
+}
+
+/// A row of `func`: where it is, its name, and the share that was covered.
+struct Row<'a> {
+    file: &'a str,
+    line: u32,
+    name: &'a str,
+    share: f64,
 }
 
 /// Rows are made where the name of the function changes from one unit to the next, so neighbors
 /// of one name share a row. Literals have none, but count in the total.
-fn functions(packages: &Packages<'_>, out: &mut dyn Write, mode: Mode) -> Result<()> {
+fn functions(packages: &Packages<'_>, out: &mut dyn Write, join: Join) -> Result<()> {
     let mut rows = Vec::new();
     let (mut covered, mut total) = (0, 0);
+    let mut package = Package::default();
     for variants in packages.values() {
-        let units = accumulate::units_of(variants, mode);
-        for group in units.chunk_by(|a, b| a.function == b.function) {
+        package.fill(variants, join);
+        let name = |unit: &Counted| package.functions[unit.function as usize].0;
+        let same = |a: &Counted, b: &Counted| a.function == b.function || name(a) == name(b);
+        for group in package.units.chunk_by(same) {
             let (group_covered, group_total) = statements(group);
             covered += group_covered;
             total += group_total;
-            if let Some(first) = group.first().filter(|first| !first.literal) {
-                rows.push((
-                    format!("{}:{}:", first.file, first.place.0),
-                    first.function.to_owned(),
-                    share(group_covered, group_total),
-                ));
+            let first = &group[0];
+            let (name, is_literal) = package.functions[first.function as usize];
+            if !is_literal {
+                let file = package.files[first.file as usize];
+                let share = share(group_covered, group_total);
+                rows.push(Row { file, line: first.place[0], name, share });
             }
         }
     }
-    rows.push(("total".into(), "(statements)".into(), share(covered, total)));
-    write_table(&rows, out)
+    let mut text = Vec::new();
+    write_table(&rows, share(covered, total), &mut text)?;
+    out.write_all(&text)?;
+    out.flush()?;
+    Ok(())
 }
 
 /// Columns as Go's text/tabwriter sets them: padded with tabs of 8, one blank apart at least.
-pub(crate) fn write_table(rows: &[(String, String, f64)], out: &mut dyn Write) -> Result<()> {
+fn write_table(rows: &[Row<'_>], total: f64, out: &mut Vec<u8>) -> Result<()> {
     const TAB: usize = 8;
-    let width = |column: fn(&(String, String, f64)) -> &str| {
-        let widest = rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0);
-        (widest + 1).next_multiple_of(TAB)
+    const LAST: [&str; 2] = ["total", "(statements)"];
+    let digits = |number: u32| number.checked_ilog10().unwrap_or(0) as usize + 1;
+    let place = |row: &Row<'_>| row.file.chars().count() + digits(row.line) + 2;
+    let widest = |widths: &mut dyn Iterator<Item = usize>, last: &str| {
+        (widths.max().unwrap_or(0).max(last.len()) + 1).next_multiple_of(TAB)
     };
-    let first = width(|row| &row.0);
-    let second = width(|row| &row.1);
-    let cell = |out: &mut dyn Write, text: &str, width: usize| -> Result<()> {
-        let tabs = (width - text.chars().count()).div_ceil(TAB);
-        out.write_all(text.as_bytes())?;
-        for _ in 0..tabs {
-            out.write_all(b"\t")?;
-        }
-        Ok(())
+    let first = widest(&mut rows.iter().map(place), LAST[0]);
+    let second = widest(&mut rows.iter().map(|row| row.name.chars().count()), LAST[1]);
+    let pad = |out: &mut Vec<u8>, width: usize, column: usize| {
+        out.resize(out.len() + (column - width).div_ceil(TAB), b'\t');
     };
     for row in rows {
-        cell(out, &row.0, first)?;
-        cell(out, &row.1, second)?;
-        writeln!(out, "{:.1}%", row.2)?;
+        out.extend_from_slice(row.file.as_bytes());
+        out.push(b':');
+        push_number(out, row.line);
+        out.push(b':');
+        pad(out, place(row), first);
+        out.extend_from_slice(row.name.as_bytes());
+        pad(out, row.name.chars().count(), second);
+        writeln!(out, "{:.1}%", row.share)?;
     }
+    for (word, column) in LAST.into_iter().zip([first, second]) {
+        out.extend_from_slice(word.as_bytes());
+        pad(out, word.len(), column);
+    }
+    writeln!(out, "{total:.1}%")?;
     Ok(())
 }
 
@@ -176,16 +213,14 @@ pub(super) fn packages(input: &Input, flags: &Flags) -> Result<()> {
     for pod in &input.pods {
         let bytes = input::read_meta(&pod.meta)?;
         let meta = input::meta(&pod.meta, &bytes)?;
-        modes.meet(&pod.meta, &meta)?;
+        let join = modes.meet(&pod.meta, &meta)?;
         // Damage is said even where the counts don't matter.
-        accumulate::counts(&meta, pod, meta.mode)?;
+        let layout = Layout::new(&meta);
+        runs::read(&layout, &pod.paths(), join, |_, _| Vec::new())?.fit(&layout)?;
         let kept = meta.packages.iter().filter(|package| flags.packages.keep(package.path));
         paths.extend(kept.map(|package| package.path.to_owned()));
     }
-    let mut out = writer(None)?;
-    for path in paths {
-        writeln!(out, "{path}")?;
-    }
-    out.flush()?;
+    let text: String = paths.iter().flat_map(|path| [path, "\n"]).collect();
+    std::io::stdout().write_all(text.as_bytes())?;
     Ok(())
 }

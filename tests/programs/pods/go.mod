@@ -1,0 +1,3 @@
+module example.com/pods
+
+go 1.23
