@@ -2,7 +2,8 @@
 //! read holds to its own rules. The fuzz targets and the smoke run of the tests call these.
 
 use formats::go_cov::{self, Pod};
-use formats::{Notes, go_counters, go_meta, go_text};
+use formats::limits::Limits;
+use formats::{Notes, archive, go_counters, go_meta, go_text};
 use instrument::collector::{Collector, Config};
 use wire::frame::Frame;
 use wire::{AgentToRelay, RelayToAgent, RelayToViewer, Table};
@@ -103,6 +104,35 @@ pub fn text(bytes: &[u8]) {
     let written = go_text::write(&profile);
     let again = read(written.as_bytes()).unwrap_or_else(|error| panic!("{error}: {written}"));
     assert_eq!(go_text::write(&again), written);
+}
+
+/// An archive, as it is and with the first bytes of each kind: no more comes out of it than is
+/// allowed, and names lead nowhere.
+pub fn archive(bytes: &[u8]) {
+    archive_as_is(bytes);
+    for magic in [&b"PK\x03\x04"[..], b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"] {
+        archive_as_is(&[magic, bytes].concat());
+    }
+}
+
+fn archive_as_is(bytes: &[u8]) {
+    let limits = Limits {
+        total_bytes: 4 << 20,
+        entry_bytes: 2 << 20,
+        ratio: 1_000,
+        free_bytes: 1 << 20,
+        entries: 1_000,
+        depth: 3,
+    };
+    let (mut n_files, mut n_bytes) = (0, 0);
+    let result = archive::unpack("a", bytes, &limits, &mut |name, bytes| {
+        assert!(name.starts_with("a/") && !name.split('/').any(|part| part == ".."), "{name}");
+        assert!(bytes.len() <= limits.entry_bytes);
+        n_files += 1;
+        n_bytes += bytes.len();
+    });
+    assert!(n_files <= limits.entries + 1 && n_bytes <= limits.total_bytes);
+    assert_eq!(archive::sniff(bytes), result != Ok(false));
 }
 
 /// The file that a target shares with the collector, valid at first and then changed while it is

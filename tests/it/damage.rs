@@ -95,12 +95,13 @@ proptest! {
 type Target = fn(&[u8]);
 
 /// The fuzz targets, by name; the folders of their samples are called the same.
-const TARGETS: [(&str, Target); 5] = [
+const TARGETS: [(&str, Target); 6] = [
     ("frames", hostile::frames),
     ("table", hostile::table),
     ("shared_file", hostile::shared_file),
     ("go_meta", hostile::meta),
     ("go_text", hostile::text),
+    ("archive", hostile::archive),
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 //! Integration tests, by boundary.
 
+mod archive;
 mod build;
 mod collector;
 mod covdata;

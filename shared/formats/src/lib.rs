@@ -9,6 +9,7 @@
 #![deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 #![cfg_attr(test, allow(clippy::indexing_slicing))]
 
+pub mod archive;
 mod bytes;
 mod error;
 pub mod go_counters;

@@ -6,3 +6,35 @@ pub const NOTES: usize = 1_000;
 
 /// Bytes of counter files that may wait for their meta-data.
 pub const WAITING_BYTES: usize = 256 << 20;
+
+/// How much an archive may unpack to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of everything that is unpacked, archives inside included.
+    pub total_bytes: usize,
+    /// Bytes of one entry.
+    pub entry_bytes: usize,
+    /// How many times the archive's own size everything may be, past [`Self::free_bytes`].
+    pub ratio: usize,
+    /// Bytes that any archive may unpack to, however small it is.
+    pub free_bytes: usize,
+    /// Entries, directories included.
+    pub entries: usize,
+    /// Archives inside of each other.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    /// Counters of many runs are nearly the same, so that honest archives of them shrink to a
+    /// thousandth; what unpacks to little memory needs no such rule.
+    fn default() -> Self {
+        Self {
+            total_bytes: 2 << 30,
+            entry_bytes: 1 << 30,
+            ratio: 1_000,
+            free_bytes: 256 << 20,
+            entries: 1_000_000,
+            depth: 3,
+        }
+    }
+}

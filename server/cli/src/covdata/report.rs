@@ -136,12 +136,16 @@ fn percent(packages: &Packages<'_>, out: &mut dyn Write, join: Join) -> Result<(
     Ok(())
 }
 
-/// A row of `func`: where it is, its name, and the share that was covered.
-struct Row<'a> {
-    file: &'a str,
-    line: u32,
-    name: &'a str,
-    share: f64,
+/// A row of `func`, of this tool and of `cover`.
+pub(crate) struct Row<'a> {
+    /// Source file.
+    pub file: &'a str,
+    /// Line of the function.
+    pub line: u32,
+    /// Its name.
+    pub name: &'a str,
+    /// Statements covered, in percent.
+    pub share: f64,
 }
 
 /// Rows are made where the name of the function changes from one unit to the next, so neighbors
@@ -168,23 +172,28 @@ fn functions(packages: &Packages<'_>, out: &mut dyn Write, join: Join) -> Result
         }
     }
     let mut text = Vec::new();
-    write_table(&rows, share(covered, total), &mut text)?;
+    write_table(&rows, ("total", share(covered, total)), &mut text)?;
     out.write_all(&text)?;
     out.flush()?;
     Ok(())
 }
 
-/// Columns as Go's text/tabwriter sets them: padded with tabs of 8, one blank apart at least.
-fn write_table(rows: &[Row<'_>], total: f64, out: &mut Vec<u8>) -> Result<()> {
+/// Columns as Go's text/tabwriter sets them: padded with tabs of 8, one blank apart at least. The
+/// last row has the word that is given and the share of all.
+pub(crate) fn write_table(
+    rows: &[Row<'_>],
+    (word, total): (&str, f64),
+    out: &mut Vec<u8>,
+) -> Result<()> {
     const TAB: usize = 8;
-    const LAST: [&str; 2] = ["total", "(statements)"];
+    let last = [word, "(statements)"];
     let digits = |number: u32| number.checked_ilog10().unwrap_or(0) as usize + 1;
     let place = |row: &Row<'_>| row.file.chars().count() + digits(row.line) + 2;
     let widest = |widths: &mut dyn Iterator<Item = usize>, last: &str| {
         (widths.max().unwrap_or(0).max(last.len()) + 1).next_multiple_of(TAB)
     };
-    let first = widest(&mut rows.iter().map(place), LAST[0]);
-    let second = widest(&mut rows.iter().map(|row| row.name.chars().count()), LAST[1]);
+    let first = widest(&mut rows.iter().map(place), last[0]);
+    let second = widest(&mut rows.iter().map(|row| row.name.chars().count()), last[1]);
     let pad = |out: &mut Vec<u8>, width: usize, column: usize| {
         out.resize(out.len() + (column - width).div_ceil(TAB), b'\t');
     };
@@ -198,7 +207,7 @@ fn write_table(rows: &[Row<'_>], total: f64, out: &mut Vec<u8>) -> Result<()> {
         pad(out, row.name.chars().count(), second);
         writeln!(out, "{:.1}%", row.share)?;
     }
-    for (word, column) in LAST.into_iter().zip([first, second]) {
+    for (word, column) in last.into_iter().zip([first, second]) {
         out.extend_from_slice(word.as_bytes());
         pad(out, word.len(), column);
     }

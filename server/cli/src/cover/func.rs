@@ -6,7 +6,7 @@ use anyhow::Result;
 use formats::go_source;
 
 use super::profile::{FileProfile, statements};
-use crate::covdata::report::{share, write_table};
+use crate::covdata::report::{Row, share, write_table};
 use crate::sources::Sources;
 
 /// Writes a row for each function and one for all.
@@ -27,17 +27,17 @@ pub(super) fn write(
             let (own_covered, own_total) = statements(own.filter(|block| block.end > start));
             covered += own_covered;
             total += own_total;
-            rows.push((
-                format!("{}:{}:", profile.name, start.0),
-                function.name,
-                share(own_covered.unsigned_abs(), own_total.unsigned_abs()),
-            ));
+            let share = share(own_covered.unsigned_abs(), own_total.unsigned_abs());
+            rows.push((profile.name, start.0, function.name, share));
         }
     }
-    rows.push((
-        "total:".into(),
-        "(statements)".into(),
-        share(covered.unsigned_abs(), total.unsigned_abs()),
-    ));
-    write_table(&rows, out)
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(file, line, name, share)| Row { file, line: *line, name, share: *share })
+        .collect();
+    let total = share(covered.unsigned_abs(), total.unsigned_abs());
+    let mut text = Vec::new();
+    write_table(&rows, ("total:", total), &mut text)?;
+    out.write_all(&text)?;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Commands on coverage data that is there: any format in, any writable format out.
 //!
-//! An input is a file, or a folder with everything below it. Each becomes one profile: what the
+//! An input is a file, an archive, or a folder with everything below it. Each becomes one profile: what the
 //! files of a folder hold is merged.
 
 pub(crate) mod combine;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use coverage::Profile;
-use formats::{Outcome, Reading, pods};
+use formats::limits::Limits;
+use formats::{Outcome, Reading, archive, pods};
 
 /// What an input holds.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ pub(crate) struct Input {
 /// Folders that hold no coverage data, only a great many files.
 const PASSED_OVER: &[&str] = &[".git", "node_modules"];
 
-/// Opens an input: a file, or a folder with everything below it. Damaged files of a folder are
-/// left out, with a warning that says why.
+/// Opens an input: a file, or a folder with everything below it; archives are unpacked. Damaged
+/// files of a folder are left out, with a warning that says why.
 pub(crate) fn open(path: &Path) -> Result<Input> {
     let name = path.display().to_string();
     let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
@@ -44,6 +45,7 @@ pub(crate) fn open(path: &Path) -> Result<Input> {
         (!matches!(pods::part(&name), Some(pods::Part::Meta(_))), name)
     });
     let mut reading = Reading::default();
+    let mut damaged = Vec::new();
     let mut buffer = Vec::new();
     for file in &files {
         let name = file.to_string_lossy().replace('\\', "/");
@@ -51,9 +53,20 @@ pub(crate) fn open(path: &Path) -> Result<Input> {
             continue;
         }
         read(file, &mut buffer)?;
-        reading.add(&name, &buffer);
+        let mut add = |name: &str, bytes: &[u8]| {
+            let head = bytes.get(..formats::HEAD_BYTES).unwrap_or(bytes);
+            if pods::part(name).is_some() || formats::sniff(head).is_some() {
+                reading.add(name, bytes);
+            }
+        };
+        match archive::unpack(&name, &buffer, &Limits::default(), &mut add) {
+            Ok(true) => {}
+            Ok(false) => reading.add(&name, &buffer),
+            Err(error) => damaged.push((name, error)),
+        }
     }
-    let Outcome { opened, failures, notes } = reading.finish();
+    let Outcome { opened, mut failures, notes } = reading.finish();
+    failures.splice(0..0, damaged);
     for note in notes.all() {
         let times = if note.times > 1 { format!(" ({} times)", note.times) } else { String::new() };
         crate::complain(&format!("{}: {}{times}", note.file, note.what));
@@ -67,7 +80,11 @@ pub(crate) fn open(path: &Path) -> Result<Input> {
         bail!("cannot read {file}: {error}");
     }
     for (file, error) in &failures {
-        crate::complain(&format!("{file} is left out: {error}"));
+        // Of an archive, what could be read is there.
+        let inside = format!("{file}/");
+        let is_read = opened.iter().any(|opened| opened.name.starts_with(&inside));
+        let what = if is_read { "part of " } else { "" };
+        crate::complain(&format!("{what}{file} is left out: {error}"));
     }
     if opened.is_empty() {
         bail!("there is no coverage data in {name}: {}", known());
@@ -97,13 +114,13 @@ fn tag(path: &Path) -> Option<&str> {
     }
 }
 
-/// Whether the first bytes of a file are of a known format.
+/// Whether the first bytes of a file are of a known format, or an archive's.
 fn is_known(path: &Path) -> Result<bool> {
     let refused = || format!("cannot read {}", path.display());
     let mut head = Vec::with_capacity(formats::HEAD_BYTES);
     let file = File::open(path).with_context(refused)?;
     file.take(formats::HEAD_BYTES as u64).read_to_end(&mut head).with_context(refused)?;
-    Ok(formats::sniff(&head).is_some())
+    Ok(formats::sniff(&head).is_some() || archive::sniff(&head))
 }
 
 fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<()> {
