@@ -39,7 +39,7 @@ use layout::FileName;
 use tables::Tables;
 use target::{Poll, Target};
 
-pub use pace::run;
+pub use pace::{Watch, drive, drive_unheard, run};
 pub use refusal::Refusal;
 pub use sweep::{Bound, Swept, sweep};
 
