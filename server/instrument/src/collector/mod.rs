@@ -16,6 +16,7 @@
 //! Not here: sockets (the relay and the agent have them), and what counts mean (`coverage`).
 
 mod alive;
+pub mod attach;
 mod flow;
 mod layout;
 mod limits;
