@@ -102,6 +102,11 @@ impl Relay {
         Self { url, token, host, greeting }
     }
 
+    /// Whether address and token can be used.
+    pub(crate) fn check(&self) -> Result<()> {
+        request(&self.url, self.token.as_deref()).map(|_| ())
+    }
+
     /// Tells the relay what is watched, until `shutdown` or until that is over. A connection that
     /// is lost is made again, for ever; both is said on standard error.
     ///
