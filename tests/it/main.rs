@@ -1,5 +1,6 @@
 //! Integration tests, by boundary.
 
+mod attach;
 mod build;
 mod collector;
 mod damage;
