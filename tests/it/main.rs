@@ -1,6 +1,7 @@
 //! Integration tests, by boundary.
 
 mod archive;
+mod attach;
 mod build;
 mod collector;
 mod covdata;

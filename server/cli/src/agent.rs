@@ -17,9 +17,9 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use instrument::collector::{Collector, Config};
+use instrument::collector::{Collector, Config, Watch, drive, drive_unheard};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -30,7 +30,7 @@ use wire::frame::{Frame, State};
 use wire::{AgentToRelay, RelayToAgent};
 
 use crate::stop::Signs;
-use crate::{AgentArgs, DEFAULT_LISTEN};
+use crate::{AgentArgs, DEFAULT_LISTEN, RelayArgs};
 
 /// Batches that wait for the network. More would only be older: what changes meanwhile is told by
 /// a later poll.
@@ -49,6 +49,8 @@ const SEND: Duration = Duration::from_secs(20);
 const PING: Duration = Duration::from_secs(20);
 /// Silence after which it is given up.
 const SILENCE: Duration = Duration::from_secs(60);
+/// How long a relay is awaited by what has ended and wasn't told.
+const FAREWELL: Duration = Duration::from_secs(3);
 /// Pauses between attempts to connect double from here…
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// … up to here.
@@ -58,73 +60,116 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// `coverglass agent`.
 pub(crate) fn agent(args: AgentArgs) -> Result<ExitCode> {
-    let url = args.relay.url.or_else(|| crate::variable("COVERGLASS_URL"));
-    let url = url.unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}"));
-    let token = args.relay.token.or_else(|| crate::variable("COVERGLASS_TOKEN"));
     let config = Config { sources: args.source, ..Config::default() };
+    let relay = Relay::new(&args.relay, config.host.clone(), "connected to".to_owned());
     crate::serve::runtime()?.block_on(async {
         let stop = Signs::listen()?;
-        forward(&url, token.as_deref(), config, stop.first()).await
+        relay.forward(move || Collector::new(config), stop.first()).await
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells the relay at `url` what the collector sees, until `shutdown`. A connection that is lost is
-/// made again, for ever; both is said on standard error.
-///
-/// # Errors
-/// The address or the token is none that can be used, or there is no thread for the collector.
-pub(crate) async fn forward(
-    url: &str,
-    token: Option<&str>,
-    config: Config,
-    shutdown: impl Future<Output = ()>,
-) -> Result<()> {
-    let request = request(url, token)?;
-    // What follows may be the token.
-    let shown = url.split('?').next().unwrap_or(url);
-    let host = config.host.clone();
-    let (links, collector) = start(config)?;
-    let mut shutdown = std::pin::pin!(shutdown);
-    let mut retry = FIRST_RETRY;
-    let mut told = String::new();
-    loop {
-        let attempt = tokio::select! {
-            attempt = timeout(CONNECT, connect(&request)) => attempt,
-            () = &mut shutdown => break,
+/// Where to forward to.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    /// Its address, perhaps with the token.
+    pub(crate) url: String,
+    /// Its token.
+    pub(crate) token: Option<String>,
+    /// What this agent calls itself there.
+    pub(crate) host: String,
+    /// What is said, in front of the address, once there is a connection.
+    pub(crate) greeting: String,
+}
+
+/// How it came to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// There is nothing left to tell, and all of it has arrived.
+    Told,
+    /// There is nothing left to happen, but no relay to be told.
+    Untold,
+    /// It was asked to stop.
+    Stopped,
+}
+
+impl Relay {
+    /// The relay of these arguments, or of the environment.
+    pub(crate) fn new(args: &RelayArgs, host: String, greeting: String) -> Self {
+        let url = args.url.clone().or_else(|| crate::variable("COVERGLASS_URL"));
+        let url = url.unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}"));
+        let token = args.token.clone().or_else(|| crate::variable("COVERGLASS_TOKEN"));
+        Self { url, token, host, greeting }
+    }
+
+    /// Whether address and token can be used.
+    pub(crate) fn check(&self) -> Result<()> {
+        request(&self.url, self.token.as_deref()).map(|_| ())
+    }
+
+    /// Tells the relay what is watched, until `shutdown` or until that is over. A connection that
+    /// is lost is made again, for ever; both is said on standard error.
+    ///
+    /// # Errors
+    /// The address or the token is none that can be used, or there is no thread for the collector.
+    pub(crate) async fn forward<W: Watch>(
+        &self,
+        watch: impl FnOnce() -> W + Send + 'static,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Outcome> {
+        let request = request(&self.url, self.token.as_deref())?;
+        // What follows may be the token.
+        let shown = self.url.split('?').next().unwrap_or(&self.url);
+        let (links, over, collector) = start(watch)?;
+        let shutdown = async {
+            tokio::select! {
+                () = shutdown => Outcome::Stopped,
+                outcome = over => outcome.unwrap_or(Outcome::Stopped),
+            }
         };
-        let lost = match attempt {
-            Ok(Ok(socket)) => {
-                crate::complain(&format!("connected to {shown}"));
-                told.clear();
-                let begun = Instant::now();
-                match talk(socket, &host, &links, shutdown.as_mut()).await {
-                    Ended::Shutdown => break,
-                    Ended::Lost(reason) => {
-                        // A relay that hangs up at once is not asked again at once.
-                        if begun.elapsed() > LAST_RETRY {
-                            retry = FIRST_RETRY;
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut retry = FIRST_RETRY;
+        let mut told = String::new();
+        let outcome = loop {
+            let attempt = tokio::select! {
+                attempt = timeout(CONNECT, connect(&request)) => attempt,
+                outcome = &mut shutdown => break outcome,
+            };
+            let lost = match attempt {
+                Ok(Ok(socket)) => {
+                    crate::complain(&format!("{} {shown}", self.greeting));
+                    told.clear();
+                    let begun = Instant::now();
+                    match talk(socket, &self.host, &links, shutdown.as_mut()).await {
+                        Ended::Shutdown(outcome) => break outcome,
+                        Ended::Lost(reason) => {
+                            // A relay that hangs up at once is not asked again at once.
+                            if begun.elapsed() > LAST_RETRY {
+                                retry = FIRST_RETRY;
+                            }
+                            format!("lost {shown} ({reason}); connecting again")
                         }
-                        format!("lost {shown} ({reason}); connecting again")
                     }
                 }
+                Ok(Err(error)) => {
+                    format!("cannot connect to {shown} ({}); trying again", say(&error))
+                }
+                Err(_) => format!("cannot connect to {shown} (no answer); trying again"),
+            };
+            if lost != told {
+                crate::complain(&lost);
+                told = lost;
             }
-            Ok(Err(error)) => format!("cannot connect to {shown} ({}); trying again", say(&error)),
-            Err(_) => format!("cannot connect to {shown} (no answer); trying again"),
+            tokio::select! {
+                () = sleep(retry) => retry = (retry * 2).min(LAST_RETRY),
+                outcome = &mut shutdown => break outcome,
+            }
         };
-        if lost != told {
-            crate::complain(&lost);
-            told = lost;
-        }
-        tokio::select! {
-            () = sleep(retry) => retry = (retry * 2).min(LAST_RETRY),
-            () = &mut shutdown => break,
-        }
+        // Without a link to come the collector ends, and switches tracing off before it does.
+        drop(links);
+        let _ = tokio::task::spawn_blocking(move || collector.join()).await;
+        Ok(outcome)
     }
-    // Without a link to come the collector ends, and switches tracing off before it does.
-    drop(links);
-    let _ = tokio::task::spawn_blocking(move || collector.join()).await;
-    Ok(())
 }
 
 /// The request that opens the connection.
@@ -181,18 +226,47 @@ struct Batch {
     arrived: Option<sync::Sender<()>>,
 }
 
-/// Starts the collector's thread. It serves one link after the other.
-fn start(config: Config) -> Result<(sync::Sender<Link>, JoinHandle<()>)> {
+/// Starts the collector's thread. It serves one link after the other, and says when all is over.
+fn start<W: Watch>(
+    watch: impl FnOnce() -> W + Send + 'static,
+) -> Result<(sync::Sender<Link>, oneshot::Receiver<Outcome>, JoinHandle<()>)> {
     let (links, next_link) = sync::channel::<Link>();
+    let (say_over, over) = oneshot::channel();
     let collect = move || {
-        let mut collector = Collector::new(config);
-        for Link { frames, requests } in next_link {
-            collector.announce();
-            collector.run(&requests, |batch| deliver(&frames, &batch));
+        let mut watch = watch();
+        while let Some(Link { frames, requests }) = await_link(&mut watch, &next_link) {
+            watch.announce();
+            drive(&mut watch, &requests, |batch| deliver(&frames, &batch));
+            if watch.is_over() {
+                let _ = say_over.send(Outcome::Told);
+                return;
+            }
         }
+        let _ = say_over.send(Outcome::Untold);
     };
     let thread = std::thread::Builder::new().name("collector".into());
-    Ok((links, thread.spawn(collect).context("cannot start the collector's thread")?))
+    let thread = thread.spawn(collect).context("cannot start the collector's thread")?;
+    Ok((links, over, thread))
+}
+
+/// The next connection; `None` when there will be none, or none came in time.
+fn await_link(watch: &mut impl Watch, links: &sync::Receiver<Link>) -> Option<Link> {
+    if !watch.fades() {
+        return links.recv().ok();
+    }
+    let mut found = None;
+    drive_unheard(watch, |pause, ended| match links.recv_timeout(pause) {
+        Ok(link) => {
+            found = Some(link);
+            ControlFlow::Break(())
+        }
+        Err(sync::RecvTimeoutError::Disconnected) => ControlFlow::Break(()),
+        Err(sync::RecvTimeoutError::Timeout) if ended.is_some_and(|at| at.elapsed() > FAREWELL) => {
+            ControlFlow::Break(())
+        }
+        Err(sync::RecvTimeoutError::Timeout) => ControlFlow::Continue(()),
+    });
+    found
 }
 
 /// Hands a batch to the connection. It has arrived when this goes on.
@@ -231,7 +305,7 @@ fn encode(batch: &[AgentToRelay]) -> Vec<Vec<u8>> {
 }
 
 enum Ended {
-    Shutdown,
+    Shutdown(Outcome),
     Lost(String),
 }
 
@@ -240,7 +314,7 @@ async fn talk(
     socket: Socket,
     host: &str,
     links: &sync::Sender<Link>,
-    shutdown: std::pin::Pin<&mut impl Future<Output = ()>>,
+    shutdown: std::pin::Pin<&mut impl Future<Output = Outcome>>,
 ) -> Ended {
     let (mut sink, mut stream) = socket.split();
     let mut hello = Vec::new();
@@ -257,12 +331,13 @@ async fn talk(
     let mut talk =
         Talk { sink: &mut sink, stream: &mut stream, batches, asked, confirmations: Vec::new() };
     tokio::select! {
-        reason = talk.run() => Ended::Lost(reason),
-        () = shutdown => {
+        biased;
+        outcome = shutdown => {
             drop(talk);
             let _ = send(&mut sink, Message::Close(None)).await;
-            Ended::Shutdown
+            Ended::Shutdown(outcome)
         }
+        reason = talk.run() => Ended::Lost(reason),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: arguments to calls.
 
 mod agent;
+mod attach;
 mod client;
 mod covdata;
 mod cover;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use instrument::go::Verb;
 
+use attach::AttachArgs;
 use offline::combine::{self, CombineArgs};
 use offline::patch::{self, PatchArgs};
 use offline::summary::{self, OfflineArgs};
@@ -53,10 +55,12 @@ enum Command {
     Demo(DemoArgs),
     /// Watch this machine's programs for a relay elsewhere
     Agent(AgentArgs),
+    /// Watch programs that were built with plain `go build -cover`
+    Attach(AttachArgs),
     /// As `go build`, instrumented
     #[command(disable_help_flag = true)]
     Build(GoArgs),
-    /// As `go run`, instrumented
+    /// As `go run`, instrumented; with --attach, run and watch a -cover binary
     #[command(disable_help_flag = true)]
     Run(GoArgs),
     /// As `go test`, instrumented
@@ -221,6 +225,10 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(args),
         Command::Agent(args) => agent::agent(args),
         Command::Build(args) => return go::command(Verb::Build, &args.arguments),
+        Command::Attach(args) => attach::attach(args),
+        Command::Run(args) if args.arguments.first().is_some_and(|first| first == "--attach") => {
+            attach::run(args.arguments.get(1..).unwrap_or_default())
+        }
         Command::Run(args) => return go::command(Verb::Run, &args.arguments),
         Command::Test(args) => return go::command(Verb::Test, &args.arguments),
         Command::Profile(args) => client::profile(args),

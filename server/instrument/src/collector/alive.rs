@@ -34,6 +34,11 @@ pub(super) fn is_running(pid: u32, created_boot_ns: u64) -> bool {
     }
 }
 
+/// When a process started, in clock ticks since boot, by its `/proc/PID/stat`.
+pub(super) fn start_ticks(stat: &[u8]) -> Option<u64> {
+    Stat::parse(stat).map(|stat| stat.start_ticks)
+}
+
 fn exists(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
     rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)

@@ -16,6 +16,7 @@
 //! Not here: sockets (the relay and the agent have them), and what counts mean (`coverage`).
 
 mod alive;
+pub mod attach;
 mod flow;
 mod layout;
 mod limits;
@@ -39,7 +40,7 @@ use layout::FileName;
 use tables::Tables;
 use target::{Poll, Target};
 
-pub use pace::run;
+pub use pace::{Watch, drive, drive_unheard, run};
 pub use refusal::Refusal;
 pub use sweep::{Bound, Swept, sweep};
 

@@ -7,9 +7,13 @@ use super::tables::KnownTable;
 /// process id, Unix time and time since boot of its start, in nanoseconds, as little-endian `u64`.
 /// Targets that tell of themselves compute the same.
 pub(super) fn process_key(host: &str, header: &Header) -> [u8; 16] {
+    key(host, [u64::from(header.pid), header.created_ns, header.created_boot_ns])
+}
+
+/// The same for a process that says nothing of itself, by other numbers that nobody shares with it.
+pub(super) fn key(host: &str, numbers: [u64; 3]) -> [u8; 16] {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let numbers = [u64::from(header.pid), header.created_ns, header.created_boot_ns];
     let bytes = host.bytes().chain([0]).chain(numbers.into_iter().flat_map(u64::to_le_bytes));
     bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME)).to_be_bytes()
 }
@@ -27,10 +31,15 @@ pub(super) fn of_arguments(arguments: &[String]) -> String {
 /// however its file is called. `None` for other packages, and for test binaries, which are known
 /// by their file's name.
 pub(super) fn of_main(table: &KnownTable, arguments: &[String]) -> Option<String> {
-    if table.name != "main" || of_arguments(arguments).ends_with(".test") {
+    if table.name != "main" { None } else { of_path(&table.package, arguments) }
+}
+
+/// The same for the main package of this import path.
+pub(super) fn of_path(package: &str, arguments: &[String]) -> Option<String> {
+    if of_arguments(arguments).ends_with(".test") {
         return None;
     }
-    let mut components = table.package.rsplit('/');
+    let mut components = package.rsplit('/');
     let last = components.next()?;
     let name = if is_major_version(last) { components.next().unwrap_or(last) } else { last };
     // The import path of files named on the command line says nothing.

@@ -38,55 +38,140 @@ impl Collector {
     pub fn run(
         &mut self,
         requests: &Receiver<RelayToAgent>,
-        mut sink: impl FnMut(Vec<AgentToRelay>) -> ControlFlow<()>,
+        sink: impl FnMut(Vec<AgentToRelay>) -> ControlFlow<()>,
     ) {
-        let mut deliver = |collector: &mut Self, frames: Vec<AgentToRelay>| {
-            if !frames.is_empty() && sink(frames).is_break() {
-                return ControlFlow::Break(());
-            }
-            collector.settle();
-            ControlFlow::Continue(())
-        };
-        let mut pace = Pace::default();
-        loop {
-            let before = processor_time();
-            let mut frames = Vec::new();
-            self.poll(unix_ms(), &mut frames);
-            pace.note(processor_time().saturating_sub(before));
-            if deliver(self, frames).is_break() {
-                break;
-            }
-            // With nothing to watch, only the folder is looked at.
-            let Config { poll, list, .. } = *self.config();
-            let shortest = if self.is_idle() { poll.max(list) } else { poll };
-            let next = Instant::now() + pace.pause(shortest);
-            if self.answer_until(next, requests, &mut deliver).is_break() {
-                break;
-            }
-        }
-        self.stop();
+        drive(self, requests, sink);
+    }
+}
+
+/// What is watched, told poll by poll.
+pub trait Watch {
+    /// Reads, and appends what changed to `frames`. `now_ms` is the Unix time in milliseconds.
+    fn poll(&mut self, now_ms: u64, frames: &mut Vec<AgentToRelay>);
+    /// Forgets what was told: the next poll tells everything, to a new connection.
+    fn announce(&mut self);
+    /// The frames so far have arrived.
+    fn settle(&mut self);
+    /// Does what the relay asks, and appends the answer to `frames`.
+    fn request(&mut self, request: RelayToAgent, frames: &mut Vec<AgentToRelay>);
+    /// Nobody reads on for now.
+    fn stop(&mut self);
+    /// Shortest time to the next poll.
+    fn pause(&self) -> Duration;
+    /// Whether what isn't read in time is gone, so that it must be read even while nobody listens.
+    fn fades(&self) -> bool;
+    /// Since when there is nothing left to happen.
+    fn ended(&self) -> Option<Instant>;
+    /// Whether everything was told and has arrived, and nothing more can come.
+    fn is_over(&self) -> bool;
+}
+
+impl Watch for Collector {
+    fn poll(&mut self, now_ms: u64, frames: &mut Vec<AgentToRelay>) {
+        Collector::poll(self, now_ms, frames);
     }
 
-    /// Answers requests until it is time for the next poll.
-    fn answer_until(
-        &mut self,
-        next: Instant,
-        requests: &Receiver<RelayToAgent>,
-        deliver: &mut impl FnMut(&mut Self, Vec<AgentToRelay>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        for _ in 0..REQUESTS {
-            match requests.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(request) => {
-                    let mut frames = Vec::new();
-                    self.request(request, &mut frames);
-                    deliver(self, frames)?;
-                }
-                Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),
-                Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
-            }
-        }
-        ControlFlow::Continue(())
+    fn announce(&mut self) {
+        Collector::announce(self);
     }
+
+    fn settle(&mut self) {
+        Collector::settle(self);
+    }
+
+    fn request(&mut self, request: RelayToAgent, frames: &mut Vec<AgentToRelay>) {
+        Collector::request(self, request, frames);
+    }
+
+    fn stop(&mut self) {
+        Collector::stop(self);
+    }
+
+    fn pause(&self) -> Duration {
+        // With nothing to watch, only the folder is looked at.
+        let Config { poll, list, .. } = *self.config();
+        if self.is_idle() { poll.max(list) } else { poll }
+    }
+
+    fn fades(&self) -> bool {
+        false
+    }
+
+    fn ended(&self) -> Option<Instant> {
+        None
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+/// Polls and answers until `sink` breaks, the sender of `requests` is gone, or all is over.
+pub fn drive(
+    watch: &mut impl Watch,
+    requests: &Receiver<RelayToAgent>,
+    mut sink: impl FnMut(Vec<AgentToRelay>) -> ControlFlow<()>,
+) {
+    let mut pace = Pace::default();
+    while !watch.is_over() {
+        let mut frames = Vec::new();
+        pace.poll(watch, &mut frames);
+        if deliver(watch, frames, &mut sink).is_break() {
+            break;
+        }
+        let next = Instant::now() + pace.pause(watch.pause());
+        if answer_until(watch, next, requests, &mut sink).is_break() {
+            break;
+        }
+    }
+    watch.stop();
+}
+
+/// Polls while nobody listens, until `wait` breaks; it is given the pause to the next poll, and
+/// [`Watch::ended`].
+pub fn drive_unheard(
+    watch: &mut impl Watch,
+    mut wait: impl FnMut(Duration, Option<Instant>) -> ControlFlow<()>,
+) {
+    let mut pace = Pace::default();
+    let mut frames = Vec::new();
+    while wait(pace.pause(watch.pause()), watch.ended()).is_continue() {
+        frames.clear();
+        pace.poll(watch, &mut frames);
+    }
+}
+
+fn deliver(
+    watch: &mut impl Watch,
+    frames: Vec<AgentToRelay>,
+    sink: &mut impl FnMut(Vec<AgentToRelay>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    if !frames.is_empty() {
+        sink(frames)?;
+    }
+    watch.settle();
+    ControlFlow::Continue(())
+}
+
+/// Answers requests until it is time for the next poll.
+fn answer_until(
+    watch: &mut impl Watch,
+    next: Instant,
+    requests: &Receiver<RelayToAgent>,
+    sink: &mut impl FnMut(Vec<AgentToRelay>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    for _ in 0..REQUESTS {
+        match requests.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            Ok(request) => {
+                let mut frames = Vec::new();
+                watch.request(request, &mut frames);
+                deliver(watch, frames, sink)?;
+            }
+            Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+        }
+    }
+    ControlFlow::Continue(())
 }
 
 /// What the last two polls took, in processor time: on a busy machine, the time on the wall says
@@ -98,6 +183,12 @@ struct Pace {
 }
 
 impl Pace {
+    fn poll(&mut self, watch: &mut impl Watch, frames: &mut Vec<AgentToRelay>) {
+        let before = processor_time();
+        watch.poll(unix_ms(), frames);
+        self.note(processor_time().saturating_sub(before));
+    }
+
     fn note(&mut self, taken: Duration) {
         self.before = std::mem::replace(&mut self.last, taken);
     }
@@ -113,7 +204,7 @@ fn processor_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-fn unix_ms() -> u64 {
+pub(super) fn unix_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

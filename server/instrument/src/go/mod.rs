@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output, Stdio};
 
 pub use error::GoError;
+pub use program::attend;
 
 use crate::cache;
 use crate::collector::{self, Bound};
@@ -244,7 +245,8 @@ impl Build {
             code = exit_code(vetted.status);
             pass_on(&vetted)?;
         }
-        let status = program::attend(go.args(&self.arguments.rest)).map_err(GoError::NoGo)?;
+        let status =
+            program::attend(go.args(&self.arguments.rest), |_| {}).map_err(GoError::NoGo)?;
         Ok(exit_code(status).max(code))
     }
 
@@ -431,7 +433,8 @@ fn plain_words(arguments: &Arguments) -> Vec<OsString> {
 /// Runs the go command as it is.
 fn plain(verb: Verb, words: &[OsString]) -> Result<i32, GoError> {
     let mut go = Command::new("go");
-    let status = program::attend(go.arg(verb.as_str()).args(words)).map_err(GoError::NoGo)?;
+    let status =
+        program::attend(go.arg(verb.as_str()).args(words), |_| {}).map_err(GoError::NoGo)?;
     Ok(exit_code(status))
 }
 
@@ -452,10 +455,15 @@ fn help(verb: Verb) -> String {
         Verb::Run => "[go build flags] [-exec PROGRAM] PACKAGE [arguments...]",
         Verb::Test => "[go test flags] [packages] [flags for the test binary]",
     };
-    let note = if verb == Verb::Test {
-        "\n\nWhere go knows a result already, no test runs and nothing is counted: add -count=1."
-    } else {
-        ""
+    let note = match verb {
+        Verb::Test => {
+            "\n\nWhere go knows a result already, no test runs and nothing is counted: add -count=1."
+        }
+        Verb::Run => {
+            "\n\n`coverglass run --attach [--url URL] [--token TOKEN] -- PROGRAM [arguments...]` runs a \
+             binary\nof plain `go build -cover` instead, and tells the relay what it counts."
+        }
+        Verb::Build => "",
     };
     format!(
         "Usage: coverglass {name} [--flow=on|off] [--push] {arguments}

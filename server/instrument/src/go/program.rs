@@ -24,13 +24,18 @@ pub(super) fn run(
         None => Command::new(program),
     };
     command.args(arguments).current_dir(directory);
-    Ok(report(attend(&mut command).map_err(GoError::file(program))?))
+    Ok(report(attend(&mut command, |_| {}).map_err(GoError::file(program))?))
 }
 
-/// Starts a command and waits for its end. Signals that reach us meanwhile are for the command.
-pub(super) fn attend(command: &mut Command) -> io::Result<ExitStatus> {
+/// Starts a command and waits for its end; `started` is given its process id first. Signals that
+/// reach us meanwhile are for the command.
+///
+/// # Errors
+/// It can't be started, or signals can't be caught.
+pub fn attend(command: &mut Command, started: impl FnOnce(u32)) -> io::Result<ExitStatus> {
     let signals = super::signals::Forwarder::install()?;
     let mut child = command.spawn()?;
+    started(child.id());
     signals.wait(&mut child)
 }
 
