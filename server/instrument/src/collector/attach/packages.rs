@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coverage::Mode;
-use formats::go_meta::{self, Granularity, Meta};
+use formats::go_meta::{self, Granularity, Meta, Stated};
 use formats::go_write;
 use wire::table::{Origin, Table, TableFile, TableFunction, TableUnit};
 use wire::{TableId, limits as wire_limits};
@@ -187,7 +187,7 @@ impl Packages {
             _ => {}
         }
         let granularity = if granularity == 2 { Granularity::Function } else { Granularity::Block };
-        let file = go_write::meta_file(&[blob], self.mode, granularity, [0; 16]);
+        let file = go_write::meta_file(&[blob], Stated::new(self.mode, granularity), [0; 16]);
         let meta = go_meta::read(&file).map_err(|error| malformed(error.to_string()))?;
         let table = table(&meta, self.mode, shared);
         let bytes = table.encode();
