@@ -290,6 +290,43 @@ fn several_processes_are_watched_at_once() {
     assert_same(&left(&folder), &profile(&watched.end()));
 }
 
+#[test]
+fn without_a_relay_the_program_runs_as_ever_and_that_is_said() {
+    let scratch = Scratch::new("attach");
+    let binary = build(&scratch, &["-cover"]);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", port.local_addr().expect("an address"));
+    drop(port);
+    let mut command = Command::new(coverglass());
+    command.args(["run", "--attach", "--url", &url, "--"]).arg(&binary).stdin(Stdio::null());
+    let output = command.output().expect("coverglass starts");
+    assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"ready\n"[..]));
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.ends_with("there was no relay to tell what it counted\n"), "{said}");
+}
+
+#[test]
+fn a_process_that_comes_before_its_relay_is_told_whole() {
+    let scratch = Scratch::new("attach");
+    let binary = build(&scratch, &["-cover", "-coverpkg=./...", "-covermode=count"]);
+    let served = relay(&scratch);
+    let address = served.address.clone();
+    drop(served);
+    let folder = scratch.folder("left");
+    let mut running = Running::start(Command::new(&binary).env("GOCOVERDIR", &folder));
+    let mut agent = Command::new(coverglass());
+    agent.args(["attach", &running.child.id().to_string(), "--url", &format!("http://{address}")]);
+    let agent = agent.stderr(Stdio::null()).spawn().expect("coverglass starts");
+    running.tell("work 20");
+    let mut serve = Command::new(coverglass());
+    serve.args(["serve", "--no-collector", "--listen", &address]);
+    let relay = Served::spawn(serve);
+    let watched = Watched { relay, agent };
+    until("its counts", || (steps(&profile(&watched.relay)) == 20).then_some(()));
+    assert!(running.end().success());
+    assert_same(&left(&folder), &profile(&watched.end()));
+}
+
 /// Runs a program by `coverglass run --attach`.
 fn run(relay: &Served, scratch: &Scratch, program: &[&str], input: &str) -> Output {
     let mut command = command(relay);
@@ -420,6 +457,8 @@ fn what_cannot_be_watched_is_refused_with_a_reason() {
         assert!(said.contains(reason), "{said}");
         running.end();
     }
+    let said = refused(command(&relay).args(["run", "--attach", "--", "./nowhere"]));
+    assert!(said.starts_with("coverglass: cannot read ./nowhere: No such file"), "{said}");
     let mut sleep = Command::new("sleep").arg("1000").spawn().expect("sleep can be run");
     let said = attach(sleep.id());
     sleep.kill().expect("it can be killed");

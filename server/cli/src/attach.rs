@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, Parser};
 use instrument::collector::Config;
-use instrument::collector::attach::{Attached, Attachment, Binary, Launched};
+use instrument::collector::attach::{Attached, Attachment, Binary, Launched, test_folder};
 
 use crate::agent::{Outcome, Relay};
 use crate::stop::Signs;
@@ -88,7 +88,9 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let relay = Relay::new(&args.relay, host.clone(), format!("watching {name} for"));
     relay.check()?;
 
-    let left = Left::new(&binary, rest)?;
+    let words = args.program.iter().take(wire::limits::ARGUMENTS);
+    let arguments: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    let left = Left::new(&binary, &arguments)?;
     let mut command = Command::new(&path);
     {
         use std::os::unix::process::CommandExt as _;
@@ -98,11 +100,6 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     if let Some(folder) = &left.variable {
         command.env("GOCOVERDIR", folder);
     }
-    let words = std::iter::once(program).chain(rest);
-    let arguments: Vec<String> = words
-        .take(wire::limits::ARGUMENTS)
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
     let folders = left.folders.clone();
     let (started, attachment) = mpsc::sync_channel(1);
     let run = move || {
@@ -148,12 +145,9 @@ struct Left {
 }
 
 impl Left {
-    fn new(binary: &Binary, arguments: &[OsString]) -> Result<Self> {
+    fn new(binary: &Binary, arguments: &[String]) -> Result<Self> {
         let given = variable("GOCOVERDIR").map(PathBuf::from);
-        let flagged = arguments.iter().find_map(|argument| {
-            let flag = argument.to_str()?.trim_start_matches('-');
-            flag.strip_prefix("test.gocoverdir=").map(PathBuf::from)
-        });
+        let flagged = test_folder(arguments);
         let mut left = Self {
             folders: given.iter().chain(&flagged).cloned().collect(),
             variable: None,

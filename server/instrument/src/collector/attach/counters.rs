@@ -349,6 +349,28 @@ mod tests {
     }
 
     #[test]
+    fn no_section_panics_or_hangs() {
+        let mut state = 1u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Mostly small numbers, as headers have them.
+            if state >> 29 == 0 { state } else { (state >> 16) % 4 }
+        };
+        for n_words in 0..40 {
+            for _ in 0..200 {
+                let mut counters = counters(n_words);
+                for _ in 0..3 {
+                    let mut section = || bytes(&(0..n_words).map(|_| random()).collect::<Vec<_>>());
+                    let (first, second) = (section(), section());
+                    counters.compare(&first, 1);
+                    counters.find(&first, &second, 1, lookup);
+                }
+                assert_eq!(counters.totals.len(), 3);
+            }
+        }
+    }
+
+    #[test]
     fn set_counters_stay_at_one() {
         let mut counters = Counters { mode: Mode::Set, ..counters(4) };
         let section = bytes(&[1, 1, 1, 77]);

@@ -57,7 +57,7 @@ pub enum AttachError {
         limit: u64,
     },
     /// The system refuses to read something.
-    #[error("cannot read {what}: {source}")]
+    #[error("cannot read {what}")]
     Io {
         /// What was to be read.
         what: String,
@@ -77,5 +77,13 @@ impl AttachError {
     pub(super) fn io(what: impl ToString) -> impl FnOnce(io::Error) -> Self {
         let what = what.to_string();
         move |source| Self::Io { what, source }
+    }
+
+    /// With the system's answer, where there is one.
+    pub(super) fn whole(&self) -> String {
+        match self {
+            Self::Io { source, .. } => format!("{self}: {source}"),
+            other => other.to_string(),
+        }
     }
 }

@@ -78,14 +78,16 @@ fn written_ns(name: &str, own_pid: u32) -> Option<u128> {
     }
 }
 
-/// The folder that a test binary was told to leave its counts in.
-fn test_folder(arguments: &[String]) -> Option<PathBuf> {
+/// The folder that a test binary is told, by its command line, to leave its counts in.
+pub fn test_folder(arguments: &[String]) -> Option<PathBuf> {
     let mut words = arguments.iter().skip(1);
     while let Some(word) = words.next() {
         let Some(flag) = word.strip_prefix('-') else { continue };
         match flag.strip_prefix('-').unwrap_or(flag).strip_prefix("test.gocoverdir") {
             Some("") => return words.next().map(PathBuf::from),
-            Some(rest) if rest.starts_with('=') => return Some(PathBuf::from(&rest[1..])),
+            Some(rest) if rest.starts_with('=') => {
+                return rest.strip_prefix('=').map(PathBuf::from);
+            }
             _ => {}
         }
     }

@@ -34,6 +34,7 @@ use super::{Watch, alive, limits as collector_limits, name, pace};
 
 pub use binary::Binary;
 pub use error::AttachError;
+pub use left::test_folder;
 
 use counters::Counters;
 use left::Left;
@@ -247,7 +248,7 @@ impl Attachment {
                 Ok(true) => {}
                 Ok(false) => continue,
                 Err(error) => {
-                    tracing::warn!("process {}: {error}", self.told.pid);
+                    tracing::warn!("process {}: {}", self.told.pid, error.whole());
                     continue;
                 }
             }
@@ -420,7 +421,7 @@ impl Watch for Attached {
                 Ok(()) => true,
                 Err(error) => {
                     let frame::Process { handle, pid, .. } = attachment.told;
-                    tracing::warn!("process {pid} is no longer watched: {error}");
+                    tracing::warn!("process {pid} is no longer watched: {}", error.whole());
                     if attachment.is_told {
                         let state = State::Unreachable;
                         frames.push(AgentToRelay::State { handle, at_ms: now_ms, state });
