@@ -130,7 +130,7 @@ fn connection(session: Session, pill: &Element) {
         Link::Refused(reason) => reason,
         Link::Lost(_) => "The relay is not there; what you see is kept".into(),
         Link::Live(release) => format!("Relay {release}"),
-        Link::Connecting => String::new(),
+        Link::Connecting | Link::Report => String::new(),
     });
     let retry = by_id("retry");
     shown(&retry, move || matches!(session.link.get(), Link::Lost(_) | Link::Refused(_)));

@@ -1,12 +1,13 @@
 //! What lies over the page: the list of keys, the palette, and the question before a reset.
 
+use coverage::Profile;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, MouseEvent};
 
 use crate::palette;
 use crate::session::scope::Scope;
-use crate::session::{Session, api, read};
+use crate::session::{Data, Session, api, read};
 use crate::ui::bind::{self, by_id, click, on, text};
 
 /// A dialog of the page.
@@ -111,15 +112,24 @@ fn handle_of(key: &str) -> Option<u32> {
 
 /// Gives the person the relay's profile of what is looked at.
 pub fn download(session: Session) {
+    if session.is_report() {
+        let text = read(|Data { view, .. }| {
+            let profile = Profile::new(view.mode(), view.shape().clone(), view.counts.clone());
+            formats::go_text::write(&profile)
+        });
+        return saved(session, &text);
+    }
     let scope = session.route.with_untracked(|route| route.scope.clone());
     let query = api::scope_query(&scope, handle_of);
     spawn_local(async move {
         match api::profile(&query).await {
-            Ok(text) => {
-                api::save("coverage.out", &text);
-                session.tell("Saved as coverage.out; go tool cover reads it");
-            }
+            Ok(text) => saved(session, &text),
             Err(error) => session.fail(format!("There is no profile: {}", error.text())),
         }
     });
+}
+
+fn saved(session: Session, text: &str) {
+    api::save("coverage.out", text);
+    session.tell("Saved as coverage.out; go tool cover reads it");
 }

@@ -28,6 +28,14 @@ enum Command {
     Keys,
 }
 
+impl Command {
+    /// Whether it does something where nothing runs.
+    fn is_for_reports(self) -> bool {
+        use Command::{Mark, Panel, Pause, Reset, Tab};
+        !matches!(self, Mark | Pause | Reset | Panel(_) | Tab(self::Tab::Recordings))
+    }
+}
+
 const COMMANDS: &[(&str, &str, Command)] = &[
     ("Record: set a mark", "m", Command::Mark),
     ("Pause or resume", "Space", Command::Pause),
@@ -62,6 +70,7 @@ fn entries(text: &str) -> Vec<Entry> {
     let query = Query::new(text);
     let mut found: Vec<(i32, Entry)> = COMMANDS
         .iter()
+        .filter(|(_, _, command)| !Session::expect().is_report() || command.is_for_reports())
         .filter_map(|(name, key, command)| {
             let entry = Entry {
                 choice: Choice::Command(*command),

@@ -7,6 +7,7 @@ mod damage;
 mod laws;
 mod page;
 mod relay;
+mod report;
 mod survival;
 mod tidy;
 mod wire;

@@ -68,6 +68,7 @@ fn state(session: Session) -> JsValue {
         Link::Connecting => ("connecting", None),
         Link::Live(release) => ("live", Some(release)),
         Link::Lost(_) => ("lost", None),
+        Link::Report => ("report", None),
         Link::Refused(_) => ("refused", None),
     };
     let state = read(|data| {

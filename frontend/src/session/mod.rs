@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod embed;
+pub mod embedded;
 pub mod flow;
 pub mod live;
 pub mod marks;
@@ -192,7 +193,9 @@ impl Session {
         });
         theme::follow(session);
         navigate::follow(session);
-        live::connect(session);
+        if !embedded::open(session) {
+            live::connect(session);
+        }
         live::beat(session);
         embed::serve(session);
         effect(move || {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use wire::SourceId;
 
 use super::api::{self, ApiError};
+use super::embedded;
 use super::model::hex;
 
 /// Sources that are kept.
@@ -34,7 +35,11 @@ pub async fn get(id: SourceId) -> Result<Rc<str>, ApiError> {
     if let Some(text) = known(id) {
         return Ok(text);
     }
-    let text: Rc<str> = api::source(&hex(&id.0)).await?.into();
+    let name = hex(&id.0);
+    let text: Rc<str> = match embedded::source(&name) {
+        Some(text) => text.ok_or(ApiError::NotFound)?.into(),
+        None => api::source(&name).await?.into(),
+    };
     SOURCES.with_borrow_mut(|sources| {
         sources.push_back((id, text.clone()));
         if sources.len() > KEPT {

@@ -398,6 +398,9 @@ fn find(
         let got = sources::get(source).await;
         let load = match &got {
             Ok(_) => Load::Shown,
+            Err(ApiError::NotFound) if view.session.is_report() => {
+                Load::Missing("the report was made without this source".into())
+            }
             Err(ApiError::NotFound) => Load::Missing(if source == SourceId::UNKNOWN {
                 "the source was not there when the program was built".into()
             } else {

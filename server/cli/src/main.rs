@@ -24,6 +24,7 @@ use instrument::go::Verb;
 
 use offline::combine::{self, CombineArgs};
 use offline::patch::{self, PatchArgs};
+use offline::report::{self, ReportArgs};
 use offline::summary::{self, OfflineArgs};
 
 /// Where a relay is, if nobody says otherwise.
@@ -81,6 +82,8 @@ enum Command {
     Convert(CombineArgs),
     /// Coverage of the lines that a diff changes
     Patch(PatchArgs),
+    /// Write the page with what inputs hold, and the sources, as one file to be opened from disk
+    Report(ReportArgs),
     /// As `go tool covdata`, without Go
     #[command(disable_help_flag = true)]
     Covdata(GoArgs),
@@ -233,6 +236,7 @@ fn main() -> ExitCode {
         Command::Subtract(args) => combine::subtract(args),
         Command::Intersect(args) => combine::intersect(args),
         Command::Patch(args) => patch::patch(args),
+        Command::Report(args) => report::report(&args),
         Command::Covdata(args) => return covdata::command(&args.arguments),
         Command::Cover(args) => return cover::command(&args.arguments),
     };
