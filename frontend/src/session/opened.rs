@@ -31,7 +31,7 @@ use wire::frame::Frame;
 
 use super::model::{Live, hex};
 use super::scope::Scope;
-use super::url::Panel;
+use super::url::{self, Panel};
 use super::view::View;
 use super::{Session, paint, read, write};
 use crate::open::frames::{self, About};
@@ -109,9 +109,9 @@ pub(super) fn start(session: Session) {
         order(session, Array::of1(&"restore".into()));
     }
     let search = leptos::prelude::window().location().search().unwrap_or_default();
-    let query = web_sys::UrlSearchParams::new_with_str(&search).ok();
-    if let Some(address) = query.and_then(|query| query.get("url")) {
-        order(session, Array::of2(&"url".into(), &address.into()));
+    let mut fields = search.trim_start_matches('?').split('&');
+    if let Some(address) = fields.find_map(|field| field.strip_prefix("url=")) {
+        order(session, Array::of2(&"url".into(), &url::decode(address).into()));
     }
 }
 
