@@ -86,6 +86,7 @@ fn state(session: Session) -> JsValue {
             ("statementsCovered", (statements.covered as f64).into()),
             ("statementsTotal", (statements.total as f64).into()),
             ("hitsPerSecond", session.header.with_untracked(|header| header.rate).into()),
+            ("reading", session.opening.with_untracked(Option::is_some).into()),
             ("paused", session.paused.get_untracked().into()),
             ("recording", session.recording.get_untracked().is_some().into()),
         ])

@@ -204,6 +204,9 @@ impl Session {
     /// What the pill says, and how long until the next attempt.
     pub fn pill(self) -> (&'static str, String) {
         self.tick.track();
+        if self.route.with(|route| route.scope.is_opened()) {
+            return ("opened", "From files".into());
+        }
         if self.paused.get() {
             return ("paused", "Paused".into());
         }
