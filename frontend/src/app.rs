@@ -13,7 +13,7 @@ use crate::ui::dom::Bar;
 use crate::ui::splitter::splitter;
 use crate::ui::state::State;
 use crate::ui::text::{grouped, length, percent, rate};
-use crate::{compare, files, live, source, summary};
+use crate::{compare, files, live, open, source, summary};
 
 /// Brings the page in `index.html` to life.
 pub fn start() {
@@ -25,6 +25,10 @@ pub fn start() {
     header(session);
     files::bind(session);
     live::bind(session);
+    if !session.is_report() {
+        open::bind(session);
+    }
+    open::mark(session);
     notices(session);
     dialogs::bind(session);
 }
@@ -88,6 +92,9 @@ fn header(session: Session) {
     });
     text(&bind::at(&top, ".scope-name"), move || title.get());
     text(&bind::at(&top, ".scope-count"), move || {
+        if session.route.with(|route| route.scope.is_opened()) {
+            return "from files".into();
+        }
         match session.header.with(|header| header.processes) {
             0 => String::new(),
             1 => "1 process".into(),
@@ -95,8 +102,12 @@ fn header(session: Session) {
         }
     });
     click(&bind::at(&top, ".scope"), move || {
-        session.adjust(|route| route.panel = Panel::Processes);
-        keys::focus("tab-processes");
+        let panel = match session.route.with_untracked(|route| route.scope.is_opened()) {
+            true => Panel::Opened,
+            false => Panel::Processes,
+        };
+        session.adjust(|route| route.panel = panel);
+        keys::focus(&format!("tab-{}", panel.word()));
     });
     connection(session, &bind::at(&top, ".pill"));
     totals(session, &bind::at(&top, ".totals"));
@@ -130,7 +141,7 @@ fn connection(session: Session, pill: &Element) {
         Link::Refused(reason) => reason,
         Link::Lost(_) => "The relay is not there; what you see is kept".into(),
         Link::Live(release) => format!("Relay {release}"),
-        Link::Connecting => String::new(),
+        Link::Connecting | Link::Report => String::new(),
     });
     let retry = by_id("retry");
     shown(&retry, move || matches!(session.link.get(), Link::Lost(_) | Link::Refused(_)));

@@ -1,12 +1,13 @@
 //! What lies over the page: the list of keys, the palette, and the question before a reset.
 
+use coverage::Profile;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, MouseEvent};
 
 use crate::palette;
 use crate::session::scope::Scope;
-use crate::session::{Session, api, read};
+use crate::session::{Data, Session, api, opened, read};
 use crate::ui::bind::{self, by_id, click, on, text};
 
 /// A dialog of the page.
@@ -78,7 +79,7 @@ pub fn bind(session: Session) {
         session.route.with(|route| match &route.scope {
             Scope::Newest => "all services".to_owned(),
             Scope::Service(service) | Scope::Build(service, _) => format!("the service {service}"),
-            scope @ Scope::Process(_) => read(|data| scope.title(&data.live)),
+            scope @ (Scope::Process(_) | Scope::Opened(_)) => read(|data| scope.title(&data.live)),
         })
     });
     click(&bind::at(&reset_dialog, ".danger"), move || {
@@ -92,6 +93,10 @@ fn reset(session: Session) {
         Scope::Newest => (None, None),
         Scope::Service(service) | Scope::Build(service, _) => (Some(service), None),
         Scope::Process(key) => (None, handle_of(&key)),
+        Scope::Opened(_) => {
+            session.stands_still();
+            return;
+        }
     };
     spawn_local(async move {
         match api::reset(&api::Reset { service, process }).await {
@@ -111,15 +116,30 @@ fn handle_of(key: &str) -> Option<u32> {
 
 /// Gives the person the relay's profile of what is looked at.
 pub fn download(session: Session) {
+    if session.is_report() {
+        let text = read(|Data { view, .. }| {
+            let profile = Profile::new(view.mode(), view.shape().clone(), view.counts.clone());
+            formats::go_text::write(&profile)
+        });
+        return saved(session, &text);
+    }
     let scope = session.route.with_untracked(|route| route.scope.clone());
+    if let Scope::Opened(id) = &scope {
+        if let Some(profile) = opened::profile(id) {
+            saved(session, &formats::go_text::write(&profile));
+        }
+        return;
+    }
     let query = api::scope_query(&scope, handle_of);
     spawn_local(async move {
         match api::profile(&query).await {
-            Ok(text) => {
-                api::save("coverage.out", &text);
-                session.tell("Saved as coverage.out; go tool cover reads it");
-            }
+            Ok(text) => saved(session, &text),
             Err(error) => session.fail(format!("There is no profile: {}", error.text())),
         }
     });
+}
+
+fn saved(session: Session, text: &str) {
+    api::save("coverage.out", text);
+    session.tell("Saved as coverage.out; go tool cover reads it");
 }

@@ -38,6 +38,9 @@ fn pressed(session: Session, event: &KeyboardEvent) -> bool {
     if target.is_some_and(|target| target.matches(FIELDS).unwrap_or_default()) {
         return false;
     }
+    if session.is_report() && matches!(key.as_str(), "m" | " " | "t" | "3") {
+        return false;
+    }
     match key.as_str() {
         "?" => Dialog::Keys.open(),
         "/" => focus("filter"),

@@ -5,6 +5,7 @@
 //! what changes a few times a second goes through signals.
 //!
 //! - `session/`: what is known and what is looked at, the only home of shared state;
+//! - `open/`: files that are dropped, picked or pasted; a worker (`bin/worker`) reads them;
 //! - `files/ source/ summary/ live/ compare/`: one folder for each panel; what computes lies in
 //!   `layout.rs`, knows no Leptos and no browser, and is tested natively;
 //! - `ui/`: markup, rows, lists and text, which know nothing of coverage;
@@ -18,6 +19,7 @@ pub mod dialogs;
 pub mod files;
 pub mod keys;
 pub mod live;
+pub mod open;
 pub mod palette;
 pub mod session;
 pub mod source;

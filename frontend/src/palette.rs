@@ -25,7 +25,16 @@ enum Command {
     Theme(Theme),
     Tab(Tab),
     Panel(Panel),
+    Open(&'static str),
     Keys,
+}
+
+impl Command {
+    /// Whether it does something where nothing runs.
+    fn is_for_reports(self) -> bool {
+        use Command::{Mark, Open, Panel, Pause, Reset, Tab};
+        !matches!(self, Mark | Pause | Reset | Panel(_) | Open(_) | Tab(self::Tab::Recordings))
+    }
 }
 
 const COMMANDS: &[(&str, &str, Command)] = &[
@@ -39,6 +48,9 @@ const COMMANDS: &[(&str, &str, Command)] = &[
     ("Show what ran just now", "", Command::Panel(Panel::Now)),
     ("Show goroutines", "", Command::Panel(Panel::Goroutines)),
     ("Choose a process", "", Command::Panel(Panel::Processes)),
+    ("Choose an opened profile", "", Command::Panel(Panel::Opened)),
+    ("Open files…", "", Command::Open("open-files")),
+    ("Open a folder…", "", Command::Open("open-folder")),
     ("Light colors", "", Command::Theme(Theme::Light)),
     ("Dark colors", "", Command::Theme(Theme::Dark)),
     ("Colors as the system", "", Command::Theme(Theme::System)),
@@ -62,6 +74,7 @@ fn entries(text: &str) -> Vec<Entry> {
     let query = Query::new(text);
     let mut found: Vec<(i32, Entry)> = COMMANDS
         .iter()
+        .filter(|(_, _, command)| !Session::expect().is_report() || command.is_for_reports())
         .filter_map(|(name, key, command)| {
             let entry = Entry {
                 choice: Choice::Command(*command),
@@ -107,6 +120,7 @@ fn run(session: Session, choice: Choice) {
         Choice::Node(node) => files::open(session, node),
         Choice::Command(Command::Mark) => session.mark(),
         Choice::Command(Command::Pause) => session.toggle_pause(),
+        Choice::Command(Command::Open(id)) => by_id(id).click(),
         Choice::Command(Command::Reset) => Dialog::Reset.open(),
         Choice::Command(Command::Keys) => Dialog::Keys.open(),
         Choice::Command(Command::Download) => download(session),

@@ -42,5 +42,6 @@ fn word(link: &Link) -> &'static str {
         Link::Connecting => "connecting",
         Link::Lost(_) => "lost",
         Link::Refused(_) => "refused",
+        Link::Report => "report",
     }
 }

@@ -1,26 +1,10 @@
 // The live page from the outside: a relay, a Go program, a browser.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { World, covered, line, lineThat, missing, state } from "./fixture.mjs";
+import { World, covered, line, lineThat, missing, state, violations } from "./fixture.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const CALC = "#/1/source?f=example.com/clicker/calc/calc.go";
-
-/** What axe-core finds wrong, as lines to read. */
-async function violations(page) {
-  await page.evaluate(axe);
-  const result = await page.evaluate(() =>
-    window.axe.run(document, {
-      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
-    }),
-  );
-  return result.violations.flatMap((violation) =>
-    violation.nodes.map((node) => `${violation.id}: ${node.target} ${node.failureSummary}`),
-  );
-}
 
 describe("the live page", { skip: missing(), concurrency: false }, () => {
   let world;

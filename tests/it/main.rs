@@ -11,6 +11,7 @@ mod laws;
 mod offline;
 mod page;
 mod relay;
+mod report;
 mod survival;
 mod tidy;
 mod wire;

@@ -12,7 +12,13 @@ use crate::ui::bind::{self, attribute, by_id, click, effect, flag, memo};
 
 /// Brings the panel in `index.html` to life.
 pub fn bind(session: Session) {
-    let panel = memo(move || session.route.with(|route| route.panel));
+    // What runs just now is nothing in a profile from files.
+    let panel = memo(move || {
+        session.route.with(|route| match route.panel {
+            Panel::Now | Panel::Goroutines if route.scope.is_opened() => Panel::Opened,
+            panel => panel,
+        })
+    });
     for &item in Panel::ALL {
         let button = by_id(&format!("tab-{}", item.word()));
         flag(&button, "aria-selected", move || panel.get() == item);
@@ -29,6 +35,7 @@ pub fn bind(session: Session) {
             Panel::Now => now::bind(session, &body),
             Panel::Goroutines => goroutines::bind(session, &body),
             Panel::Processes => processes::bind(session, &body),
+            Panel::Opened => crate::open::list::bind(session, &body),
         }
     });
 }

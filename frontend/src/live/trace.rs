@@ -28,6 +28,9 @@ pub enum Target {
 
 /// Switches a node of the tree on, or off again.
 pub fn toggle(session: Session, node: Node) {
+    if session.stands_still() {
+        return;
+    }
     if matches!(node, Node::Module(_)) {
         session.fail("Choose a package, a file or a function to trace");
         return;

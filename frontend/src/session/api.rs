@@ -147,7 +147,8 @@ pub fn scope_query(scope: &Scope, handle: impl FnOnce(&str) -> Option<u32>) -> S
         url::encode(value, &mut query);
     };
     match scope {
-        Scope::Newest => {}
+        // The relay doesn't know what was opened here.
+        Scope::Newest | Scope::Opened(_) => {}
         Scope::Service(service) => add("service", service),
         Scope::Build(service, build) => {
             add("service", service);

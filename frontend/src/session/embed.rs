@@ -42,6 +42,7 @@ struct State {
     statements_covered: f64,
     statements_total: f64,
     hits_per_second: f64,
+    reading: bool,
     paused: bool,
     recording: bool,
 }
@@ -91,6 +92,7 @@ fn state(session: Session) -> JsValue {
             Link::Connecting => "connecting",
             Link::Live(_) => "live",
             Link::Lost(_) => "lost",
+            Link::Report => "report",
             Link::Refused(_) => "refused",
         },
         release: match &link {
@@ -106,6 +108,7 @@ fn state(session: Session) -> JsValue {
         statements_covered: statements.covered as f64,
         statements_total: statements.total as f64,
         hits_per_second: session.header.with_untracked(|header| header.rate),
+        reading: session.opening.with_untracked(Option::is_some),
         paused: session.paused.get_untracked(),
         recording: session.recording.get_untracked().is_some(),
     });

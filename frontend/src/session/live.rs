@@ -26,6 +26,8 @@ pub enum Link {
     Live(String),
     /// Lost, and when the next attempt is made (this machine's clock, Unix milliseconds).
     Lost(u64),
+    /// There is none: this is a report, with its data inside.
+    Report,
     /// The relay or its frames are not for this page; no further attempt is made.
     Refused(String),
 }
@@ -113,7 +115,7 @@ fn refuse(session: Session, error: &WireError) {
     });
 }
 
-fn receive(session: Session, message: &[u8]) -> Result<(), WireError> {
+pub(super) fn receive(session: Session, message: &[u8]) -> Result<(), WireError> {
     let frames = RelayToViewer::decode(message)?;
     let mut greeted = None;
     write(|data| {
@@ -202,6 +204,9 @@ impl Session {
     /// What the pill says, and how long until the next attempt.
     pub fn pill(self) -> (&'static str, String) {
         self.tick.track();
+        if self.route.with(|route| route.scope.is_opened()) {
+            return ("opened", "From files".into());
+        }
         if self.paused.get() {
             return ("paused", "Paused".into());
         }
@@ -216,6 +221,7 @@ impl Session {
                     ("lost", format!("Lost, retry in {seconds} s"))
                 }
             }
+            Link::Report => ("report", "Report".into()),
             Link::Refused(_) => ("lost", "Refused".into()),
         })
     }

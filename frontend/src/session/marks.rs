@@ -12,6 +12,9 @@ const KEPT: usize = 20;
 impl Session {
     /// Sets a mark: starts a recording, or ends the one under way and shows it.
     pub fn mark(self) {
+        if self.stands_still() {
+            return;
+        }
         if self.recording.get_untracked().is_some() { self.finish() } else { self.record() }
     }
 

@@ -6,11 +6,13 @@
 
 pub mod api;
 pub mod embed;
+pub mod embedded;
 pub mod flow;
 pub mod live;
 pub mod marks;
 pub mod model;
 pub mod navigate;
+pub mod opened;
 pub mod paint;
 pub mod recording;
 pub mod scope;
@@ -160,6 +162,12 @@ pub struct Session {
     pub recorded: State<Vec<Arc<Recorded>>>,
     /// Recording whose counts the source shows instead of the live ones.
     pub lens: State<Option<usize>>,
+    /// How far the worker is that reads files.
+    pub opening: State<Option<opened::Progress>>,
+    /// What could not be read of the files opened last: file, place and reason of each.
+    pub unread: State<Vec<String>>,
+    /// Grows when sources were opened; 0 without any.
+    pub sources: State<u64>,
     /// What to tell the person.
     pub notice: State<Option<Notice>>,
     /// Four times a second: for what shows times.
@@ -183,6 +191,9 @@ impl Session {
             recording: State::new(None),
             recorded: State::default(),
             lens: State::new(None),
+            opening: State::new(None),
+            unread: State::default(),
+            sources: State::default(),
             notice: State::new(None),
             tick: State::default(),
             selected: State::new(None),
@@ -192,7 +203,10 @@ impl Session {
         });
         theme::follow(session);
         navigate::follow(session);
-        live::connect(session);
+        if !embedded::open(session) {
+            live::connect(session);
+            opened::start(session);
+        }
         live::beat(session);
         embed::serve(session);
         effect(move || {
@@ -232,8 +246,20 @@ impl Session {
         self.notice.set(Some(Notice { text: text.into(), failed: true }));
     }
 
+    /// Says so where what is looked at was opened from files: nothing in it runs.
+    pub fn stands_still(self) -> bool {
+        let opened = self.route.with_untracked(|route| route.scope.is_opened());
+        if opened {
+            self.fail("This profile comes from files: nothing in it runs");
+        }
+        opened
+    }
+
     /// Lets the view stand still, or run on.
     pub fn toggle_pause(self) {
+        if self.stands_still() {
+            return;
+        }
         let paused = !self.paused.get_untracked();
         write(|data| {
             data.paused = paused;

@@ -97,6 +97,9 @@ impl Process {
     }
 }
 
+/// Handles from here on name opened profiles; no relay has as many processes.
+pub const OPENED: u32 = 1 << 31;
+
 /// Units of one package of one process that were hit.
 #[derive(Debug)]
 pub struct Change {
@@ -128,6 +131,9 @@ pub struct Live {
     pub packs: Vec<Arc<Pack>>,
     /// Processes in the order in which the relay named them.
     pub processes: Vec<Process>,
+    /// Profiles that were read from files, in the order in which they came ([`super::opened`]).
+    /// They stay when the relay changes.
+    pub opened: Vec<Process>,
     /// What is being recorded.
     pub recording: Option<Recording>,
     /// Grows whenever processes, packages or states change, or counts other than by hits.
@@ -199,7 +205,33 @@ impl Live {
     }
 
     fn process_mut(&mut self, handle: u32) -> Option<&mut Process> {
-        self.processes.iter_mut().find(|process| process.info.handle == handle)
+        by_handle(self.list(handle), handle)
+    }
+
+    /// The list that a process of this handle stands in.
+    fn list(&mut self, handle: u32) -> &mut Vec<Process> {
+        if handle < OPENED { &mut self.processes } else { &mut self.opened }
+    }
+
+    /// Drops an opened profile, and the structures that were its alone.
+    pub fn close(&mut self, handle: u32) {
+        let Some(at) = self.opened.iter().position(|process| process.info.handle == handle) else {
+            return;
+        };
+        let closed = self.opened.remove(at);
+        for pack in closed.packs {
+            let used = |processes: &[Process]| processes.iter().any(|p| p.packs.contains(&pack));
+            // Those of running programs stay: they come again with the next greeting.
+            if !used(&self.opened) && !used(&self.processes) {
+                let id = self.packs[pack as usize].id;
+                if let Ok(at) = self.find_pack(id) {
+                    self.pack_of.remove(at);
+                }
+                // Positions are names, so its place stays.
+                self.packs[pack as usize] = Arc::new(Pack::new(id, Table::default()));
+            }
+        }
+        self.structure += 1;
     }
 
     fn process(&mut self, info: ProcessInfo) {
@@ -214,10 +246,10 @@ impl Live {
         };
         let handle = process.info.handle;
         // A process that is announced again sends everything again.
-        if let Some(known) = self.process_mut(handle) {
-            *known = process;
-        } else {
-            self.processes.push(process);
+        let list = self.list(handle);
+        match by_handle(list, handle) {
+            Some(known) => *known = process,
+            None => list.push(process),
         }
     }
 
@@ -226,22 +258,24 @@ impl Live {
             .iter()
             .filter_map(|&id| Some(self.pack_of[self.find_pack(id).ok()?].1))
             .collect();
-        let Some(row) = self.row_of(handle) else { return };
-        let process = &mut self.processes[row];
+        let Some(process) = self.process_mut(handle) else { return };
         process.columns.resize(process.columns.len() + rows.len(), Column::default());
         process.packs.extend(rows);
         let mut sorted = process.packs.clone();
         by_key(&mut sorted, |&pack| self.packs[pack as usize].order);
         let ids: Vec<TableId> = sorted.iter().map(|&pack| self.packs[pack as usize].id).collect();
-        process.build = build_id(&ids);
+        if let Some(process) = self.process_mut(handle) {
+            process.build = build_id(&ids);
+        }
         self.structure += 1;
     }
 
     fn counts(&mut self, counts: Counts, changes: &mut Vec<Change>) {
         let Counts { handle, at_ms, packages } = counts;
         self.newest_ms = self.newest_ms.max(at_ms);
-        let Some(row) = self.row_of(handle) else { return };
-        let process = &mut self.processes[row];
+        // Not by `process_mut`, which would borrow the structures too.
+        let list = if handle < OPENED { &mut self.processes } else { &mut self.opened };
+        let Some(process) = by_handle(list, handle) else { return };
         let started_ms = process.info.started_ms;
         for package in packages {
             let Some(&pack) = process.packs.get(package.package as usize) else { continue };
@@ -262,7 +296,8 @@ impl Live {
                 let at = at_ms.saturating_sub(package.ages_ms.get(position).copied().unwrap_or(0));
                 let last = &mut column.last[unit as usize];
                 let after = u32::try_from(at.saturating_sub(started_ms)).unwrap_or(u32::MAX);
-                *last = if count > 0 { after.max(1) } else { 0 };
+                // Files don't say when a unit ran.
+                *last = if count > 0 && handle < OPENED { after.max(1) } else { 0 };
                 if count < *old {
                     self.structure += 1;
                 } else if !first {
@@ -302,6 +337,10 @@ impl Live {
         self.processes.remove(row);
         self.structure += 1;
     }
+}
+
+fn by_handle(list: &mut [Process], handle: u32) -> Option<&mut Process> {
+    list.iter_mut().find(|process| process.info.handle == handle)
 }
 
 /// An id as numbers that sort like it.
@@ -440,6 +479,27 @@ pub(crate) mod tests {
         assert!(live.processes.is_empty());
         assert_eq!(live.packs.len(), 1);
         assert!(live.by_handle(7).is_none());
+    }
+
+    #[test]
+    fn opened_profiles_outlive_the_relay_until_they_are_closed() {
+        let mut live = live(7, &[table("m/a", &[("a.go", 1)])]);
+        let own = [table("m/a", &[("a.go", 1)]), table("m/b", &[("b.go", 1)])];
+        add(&mut live, OPENED + 3, "cover.out", &own);
+        apply(&mut live, counts(OPENED + 3, 0, &[(0, 4)]));
+        let welcome =
+            RelayToViewer::Welcome { version: 1, relay: 2, now_ms: 5, release: String::new() };
+        apply(&mut live, welcome);
+        assert!(live.processes.is_empty());
+        assert_eq!(live.opened[0].columns[0].counts, [4, 0]);
+        assert_eq!(live.opened[0].columns[0].last, [0, 0]);
+        add(&mut live, 8, "svc", &own[..1]);
+        live.close(OPENED + 3);
+        assert!(live.opened.is_empty());
+        assert_eq!(live.packs[0].n_units(), 2);
+        assert_eq!(live.packs[1].n_units(), 0);
+        add(&mut live, OPENED + 3, "cover.out", &own);
+        assert_eq!(live.opened[0].packs, [0, 2]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub enum Scope {
     Build(String, String),
     /// One process, by its key in hex.
     Process(String),
+    /// A profile that was opened, by its id: a hash of what it holds, in hex.
+    Opened(String),
 }
 
 impl Scope {
@@ -25,8 +27,19 @@ impl Scope {
             Scope::Build(service, build) => {
                 process.info.service == *service && process.build == *build
             }
-            Scope::Process(key) => process.key() == *key,
+            Scope::Process(key) | Scope::Opened(key) => process.key() == *key,
         }
+    }
+
+    /// The processes that are looked at.
+    pub fn members<'a>(&self, live: &'a Live) -> Vec<&'a Process> {
+        let list = if self.is_opened() { &live.opened } else { &live.processes };
+        list.iter().filter(|process| self.contains(live, process)).collect()
+    }
+
+    /// Whether what is looked at comes from files, and so stands still.
+    pub fn is_opened(&self) -> bool {
+        matches!(self, Scope::Opened(_))
     }
 
     /// What the choice is called.
@@ -44,6 +57,10 @@ impl Scope {
             Scope::Build(service, build) => {
                 format!("{service} @ {}", build.get(..8).unwrap_or(build))
             }
+            Scope::Opened(_) => match self.members(live).first() {
+                Some(opened) => opened.info.service.clone(),
+                None => "A profile that is not here".into(),
+            },
             Scope::Process(key) => live
                 .processes
                 .iter()

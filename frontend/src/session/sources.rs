@@ -7,7 +7,9 @@ use std::rc::Rc;
 use wire::SourceId;
 
 use super::api::{self, ApiError};
+use super::embedded;
 use super::model::hex;
+use super::opened;
 
 /// Sources that are kept.
 const KEPT: usize = 64;
@@ -23,18 +25,30 @@ pub fn known(id: SourceId) -> Option<Rc<str>> {
     })
 }
 
-/// The source, from the relay if need be.
+/// The source of a file, from what was opened or from the relay if need be.
 ///
 /// # Errors
 /// Why there is none.
-pub async fn get(id: SourceId) -> Result<Rc<str>, ApiError> {
+pub async fn get(id: SourceId, path: &str) -> Result<Rc<str>, ApiError> {
     if id == SourceId::UNKNOWN {
-        return Err(ApiError::NotFound);
+        return opened::source(path).await.ok_or(ApiError::NotFound);
     }
     if let Some(text) = known(id) {
         return Ok(text);
     }
-    let text: Rc<str> = api::source(&hex(&id.0)).await?.into();
+    let name = hex(&id.0);
+    let got = match embedded::source(&name) {
+        Some(text) => text.ok_or(ApiError::NotFound),
+        None => api::source(&name).await,
+    };
+    let text: Rc<str> = match got {
+        Ok(text) => text.into(),
+        // What was opened may be another state of the file.
+        Err(error) => match opened::source(path).await {
+            Some(text) if SourceId::of(text.as_bytes()) == id => text,
+            _ => return Err(error),
+        },
+    };
     SOURCES.with_borrow_mut(|sources| {
         sources.push_back((id, text.clone()));
         if sources.len() > KEPT {

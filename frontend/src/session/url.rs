@@ -1,7 +1,7 @@
 //! What is looked at, as a link.
 //!
 //! ```text
-//! #/1/TAB?service=…&build=…&process=…&f=FILE&fn=FUNCTION&L=FROM-TO&q=FILTER&show=…&sort=…&panel=…
+//! #/1/TAB?service=…&build=…&process=…&opened=…&f=FILE&fn=FUNCTION&L=FROM-TO&q=FILTER&show=…&sort=…&panel=…
 //! ```
 //!
 //! The number is the version of this form; links of another version open the start. Fields that
@@ -61,6 +61,8 @@ words! {
         Goroutines = "goroutines",
         /// Services and processes.
         Processes = "processes",
+        /// Opened profiles.
+        Opened = "opened",
     }
 }
 
@@ -127,6 +129,7 @@ impl Route {
                 fields.push(("build", build.clone()));
             }
             Scope::Process(key) => fields.push(("process", key.clone())),
+            Scope::Opened(id) => fields.push(("opened", id.clone())),
         }
         fields.extend(self.file.clone().map(|file| ("f", file)));
         fields.extend(self.function.clone().map(|function| ("fn", function)));
@@ -172,6 +175,7 @@ impl Route {
                 "service" => service = Some(value),
                 "build" => build = Some(value),
                 "process" => route.scope = Scope::Process(value),
+                "opened" => route.scope = Scope::Opened(value),
                 "f" => route.file = Some(value),
                 "fn" => route.function = Some(value),
                 "L" => route.lines = parse_lines(&value),
@@ -210,7 +214,7 @@ pub fn encode(text: &str, out: &mut String) {
     }
 }
 
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {

@@ -133,8 +133,7 @@ impl View {
 
     /// Adds up everything anew.
     pub fn rebuild(&mut self, live: &Live, scope: &Scope) {
-        let members: Vec<&Process> =
-            live.processes.iter().filter(|process| scope.contains(live, process)).collect();
+        let members = scope.members(live);
         self.members = members.iter().map(|process| process.info.handle).collect();
         let mut packs: Vec<u32> =
             members.iter().flat_map(|process| process.packs.iter().copied()).collect();

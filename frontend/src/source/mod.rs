@@ -166,8 +166,14 @@ pub fn show(session: Session) -> HtmlElement {
     });
     let shared = source.clone();
     let mut before = None;
+    let mut n_sources = 0;
     effect(move || {
         session.structure.track();
+        let now = session.sources.get();
+        if std::mem::replace(&mut n_sources, now) != now {
+            // What had no text may have one now.
+            shared.open.borrow_mut().source = None;
+        }
         let target = target.get();
         let moved = before.as_ref() != Some(&target);
         before = Some(target.clone());
@@ -394,10 +400,17 @@ fn find(
         view.set_load(Load::Loading);
     }
     let view = view.clone();
+    let opened = view.session.route.with_untracked(|route| route.scope.is_opened());
     spawn_local(async move {
-        let got = sources::get(source).await;
+        let got = sources::get(source, &wanted.path).await;
         let load = match &got {
             Ok(_) => Load::Shown,
+            Err(ApiError::NotFound) if view.session.is_report() => {
+                Load::Missing("the report was made without this source".into())
+            }
+            Err(ApiError::NotFound) if opened => Load::Missing(
+                "no source of this file was opened: drop the folder with the sources".into(),
+            ),
             Err(ApiError::NotFound) => Load::Missing(if source == SourceId::UNKNOWN {
                 "the source was not there when the program was built".into()
             } else {
@@ -519,17 +532,21 @@ fn empty(session: Session, load: State<Load>, place: &Element) {
         session.structure.track();
         let (any, in_scope) =
             read(|data| (!data.live.processes.is_empty(), !data.view.members.is_empty()));
+        let opened = session.route.with(|route| route.scope.is_opened());
+        let reading = session.opening.with(Option::is_some);
         load.with(|load| match load {
             Load::Shown | Load::Missing(_) => "",
             Load::Loading => "loading",
-            _ if !any => "welcome",
+            _ if opened && !in_scope && reading => "loading",
+            _ if opened && !in_scope => "closed",
+            _ if !opened && !any => "welcome",
             _ if !in_scope => "scope",
             Load::Unknown(_) => "unknown",
             Load::Nothing => "nothing",
         })
     });
     shown(place, move || !why.get().is_empty());
-    for reason in ["loading", "welcome", "scope", "unknown", "nothing"] {
+    for reason in ["loading", "welcome", "scope", "closed", "unknown", "nothing"] {
         let part = bind::at(place, &format!("[data-why={reason}]"));
         shown(&part, move || why.get() == reason);
         if reason == "welcome" {

@@ -48,12 +48,13 @@ fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
     let html =
         fs::read_to_string(&html_path).map_err(|error| format!("frontend/index.html: {error}"))?;
     let elements = html::elements(&html);
-    let wasm = compile(root, out)?;
+    let folder = compile(root, out)?;
 
     let dist = out.join("dist");
     let _ = fs::remove_dir_all(&dist);
     fs::create_dir_all(&dist).map_err(|error| format!("{}: {error}", dist.display()))?;
-    let program = bind(&wasm, out, &dist)?;
+    let program = program(&folder, out, &dist)?;
+    worker(&folder, out, &dist)?;
 
     let mut page = String::new();
     let mut at = 0;
@@ -74,7 +75,7 @@ fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
     Ok(dist)
 }
 
-/// Compiles the frontend for the browser.
+/// Compiles the frontend for the browser: the page and its worker. Gives the folder they are in.
 fn compile(root: &Path, out: &Path) -> Result<PathBuf, String> {
     // A target folder of its own: the outer cargo holds the lock of the usual one. Debug and
     // release builds share it, since the page is the same for both.
@@ -84,7 +85,7 @@ fn compile(root: &Path, out: &Path) -> Result<PathBuf, String> {
     let mut command = Command::new(cargo);
     command
         .current_dir(root)
-        .args(["build", "--quiet", "--package", "frontend", "--bin", "frontend"])
+        .args(["build", "--quiet", "--package", "frontend", "--bins"])
         .args(["--target", "wasm32-unknown-unknown", "--profile", "wasm-release"])
         .arg("--target-dir")
         .arg(&target);
@@ -114,7 +115,7 @@ fn compile(root: &Path, out: &Path) -> Result<PathBuf, String> {
         };
         return Err(format!("{reason}\n{errors}"));
     }
-    Ok(target.join("wasm32-unknown-unknown/wasm-release/frontend.wasm"))
+    Ok(target.join("wasm32-unknown-unknown/wasm-release"))
 }
 
 /// What wasm-bindgen made, by name.
@@ -140,12 +141,37 @@ impl Program {
     }
 }
 
-fn bind(wasm: &Path, out: &Path, dist: &Path) -> Result<Program, String> {
+/// The page's program.
+fn program(wasm: &Path, out: &Path, dist: &Path) -> Result<Program, String> {
+    let (wasm, js) = bind(wasm, "frontend", out, dist)?;
+    let hash = pack::hash(&[&wasm[..], &js[..]].concat());
+    let program =
+        Program { js: format!("frontend-{hash}.js"), wasm: format!("frontend-{hash}_bg.wasm") };
+    put(dist, &program.js, &js)?;
+    put(dist, &program.wasm, &wasm)?;
+    Ok(program)
+}
+
+/// The worker that reads files, under the names that Trunk gives it: the page asks for them when
+/// it needs them, so they carry no hash.
+fn worker(wasm: &Path, out: &Path, dist: &Path) -> Result<(), String> {
+    let (wasm, js) = bind(wasm, "worker", out, dist)?;
+    put(dist, "worker.js", &js)?;
+    put(dist, "worker_bg.wasm", &wasm)?;
+    // Trunk's calls no path; what the library makes knows none by itself.
+    let loader = "import init from './worker.js';\
+        await init({ module_or_path: new URL('worker_bg.wasm', import.meta.url) });";
+    put(dist, "worker_loader.js", loader.as_bytes())
+}
+
+/// A program as wasm-bindgen makes it: its code, and the script that loads it.
+fn bind(wasm: &Path, name: &str, out: &Path, dist: &Path) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let wasm = wasm.join(name).with_extension("wasm");
     let folder = out.join("bindgen");
     let _ = fs::remove_dir_all(&folder);
     let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
     bindgen
-        .input_path(wasm)
+        .input_path(&wasm)
         .web(true)
         .and_then(|bindgen| {
             bindgen
@@ -158,19 +184,14 @@ fn bind(wasm: &Path, out: &Path, dist: &Path) -> Result<Program, String> {
     let read = |name: &str| {
         fs::read(folder.join(name)).map_err(|error| format!("wasm-bindgen's {name}: {error}"))
     };
-    let (wasm, js) = (read("frontend_bg.wasm")?, read("frontend.js")?);
-    let hash = pack::hash(&[&wasm[..], &js[..]].concat());
-    let program =
-        Program { js: format!("frontend-{hash}.js"), wasm: format!("frontend-{hash}_bg.wasm") };
-    put(dist, &program.js, &js)?;
-    put(dist, &program.wasm, &wasm)?;
+    let made = (read(&format!("{name}_bg.wasm"))?, read(&format!("{name}.js"))?);
     // Scripts that crates bring along.
     let snippets = folder.join("snippets");
     for path in pack::files(&snippets) {
         let name = format!("snippets/{}", pack::slashed(&path, &snippets));
         put(dist, &name, &fs::read(&path).map_err(|error| format!("{name}: {error}"))?)?;
     }
-    Ok(program)
+    Ok(made)
 }
 
 /// What takes the place of an element.
@@ -185,7 +206,8 @@ fn replace(
         _ => attribute(element, "rel").unwrap_or_default(),
     };
     if kind == "rust" {
-        return Ok(program.html());
+        let worker = attribute(element, "data-type") == Some("worker");
+        return Ok(if worker { String::new() } else { program.html() });
     }
     let name = if kind == "script" { "src" } else { "href" };
     let link = attribute(element, name).ok_or(format!("an element {kind:?} has no {name}"))?;

@@ -26,6 +26,7 @@ use instrument::go::Verb;
 use attach::AttachArgs;
 use offline::combine::{self, CombineArgs};
 use offline::patch::{self, PatchArgs};
+use offline::report::{self, ReportArgs};
 use offline::summary::{self, OfflineArgs};
 
 /// Where a relay is, if nobody says otherwise.
@@ -85,6 +86,8 @@ enum Command {
     Convert(CombineArgs),
     /// Coverage of the lines that a diff changes
     Patch(PatchArgs),
+    /// Write the page with what inputs hold, and the sources, as one file to be opened from disk
+    Report(ReportArgs),
     /// As `go tool covdata`, without Go
     #[command(disable_help_flag = true)]
     Covdata(GoArgs),
@@ -241,6 +244,7 @@ fn main() -> ExitCode {
         Command::Subtract(args) => combine::subtract(args),
         Command::Intersect(args) => combine::intersect(args),
         Command::Patch(args) => patch::patch(args),
+        Command::Report(args) => report::report(&args),
         Command::Covdata(args) => return covdata::command(&args.arguments),
         Command::Cover(args) => return cover::command(&args.arguments),
     };

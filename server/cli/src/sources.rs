@@ -76,6 +76,14 @@ impl Sources {
         }
     }
 
+    /// The module that a package belongs to, if it is one of those that can be found.
+    pub(crate) fn module_of(&self, package: &str) -> Option<&str> {
+        let ends = package.rmatch_indices('/').map(|(at, _)| at);
+        let mut prefixes = std::iter::once(package.len()).chain(ends).map(|end| &package[..end]);
+        let (module, _) = prefixes.find_map(|prefix| self.modules.get_key_value(prefix))?;
+        Some(module.as_str())
+    }
+
     /// The file of this name, if there is one.
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         if name.starts_with('.') || Path::new(name).is_absolute() {

@@ -6,6 +6,7 @@
 pub(crate) mod combine;
 mod open;
 pub(crate) mod patch;
+pub(crate) mod report;
 pub(crate) mod summary;
 
 use std::path::PathBuf;

@@ -1,0 +1,325 @@
+//! Files as the browser gives them: what they are, and their bytes.
+
+use formats::limits::Limits;
+use formats::pods::{self, Part};
+use formats::{HEAD_BYTES, Outcome, Place, ReadError, Reading, archive};
+use js_sys::{Array, JsString, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Blob, File, FileReaderSync};
+
+use crate::{answer, progress};
+
+/// A file of which only the name and the handle are known.
+pub(crate) struct Input {
+    /// Its name, with the folders that lead to it.
+    pub(crate) name: String,
+    /// Its content, still on the disk.
+    pub(crate) blob: Blob,
+}
+
+/// What came of reading.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Profiles, failures and notes.
+    pub(crate) outcome: Outcome,
+    /// Names of the files that were read as coverage data.
+    pub(crate) read: Vec<String>,
+    /// Sources.
+    pub(crate) sources: Sources,
+    /// What could not be read: file, place and reason.
+    pub(crate) unread: Vec<String>,
+}
+
+/// Sources by name. Below a go.mod, names are those of profiles.
+#[derive(Default)]
+pub(crate) struct Sources {
+    pub(crate) names: Vec<String>,
+    pub(crate) blobs: Vec<Blob>,
+    /// Paths of modules, as go.mod files say.
+    pub(crate) modules: Vec<String>,
+}
+
+/// Bytes that are read at once.
+const CHUNK_BYTES: f64 = (4 << 20) as f64;
+/// Largest file. A browser's memory for a program ends at twice that.
+const FILE_BYTES: f64 = (2u32 << 30) as f64;
+/// Least time between two reports, in milliseconds.
+const REPORT_MS: f64 = 100.0;
+/// Ends of the names of files that are taken as sources.
+const SOURCES: &[&str] = &[".go", ".y", "/go.mod"];
+
+/// What was expected of a file.
+const EXPECTED: &str = "neither coverage data nor a source: expected a Go text profile, which begins \
+    with “mode:”, covmeta.* and covcounters.* files, an archive of them, or .go files";
+
+impl Sources {
+    /// Those that the page knows.
+    pub(crate) fn of(names: &Array, blobs: &Array) -> Self {
+        let names: Vec<String> = names.iter().filter_map(|name| name.as_string()).collect();
+        let modules = names.iter().filter_map(|name| name.strip_suffix("/go.mod"));
+        Self {
+            modules: modules.map(str::to_owned).collect(),
+            blobs: blobs.iter().map(JsCast::unchecked_into).collect(),
+            names,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    fn push(&mut self, name: String, blob: Blob) {
+        self.names.push(name);
+        self.blobs.push(blob);
+    }
+
+    /// These with others, which take the places of those of their names.
+    pub(crate) fn with(self, others: Self) -> Self {
+        let mut all = others;
+        let fresh: std::collections::HashSet<String> = all.names.iter().cloned().collect();
+        for (name, blob) in self.names.into_iter().zip(self.blobs) {
+            if !fresh.contains(&name) {
+                all.push(name, blob);
+            }
+        }
+        all.modules.extend(self.modules);
+        all
+    }
+
+    /// Tells the page of them.
+    pub(crate) fn send(&self) {
+        let names: Array = self.names.iter().map(|name| JsValue::from_str(name)).collect();
+        let blobs: Array = self.blobs.iter().collect();
+        answer(&Array::of3(&"sources".into(), &names, &blobs));
+    }
+
+    /// Gives the files below each go.mod the names that they have in profiles.
+    fn rename(&mut self) {
+        let mut roots = Vec::new();
+        for (name, blob) in self.names.iter().zip(&self.blobs) {
+            let Some(folder) =
+                name.strip_suffix("go.mod").filter(|f| f.is_empty() || f.ends_with('/'))
+            else {
+                continue;
+            };
+            let text = bytes(blob, blob.size(), &mut |_| {}).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            if let Some(module) = module_of(&text) {
+                roots.push((folder.to_owned(), module.to_owned()));
+            }
+        }
+        // The innermost module has a file.
+        roots.sort_by_key(|(folder, _)| std::cmp::Reverse(folder.len()));
+        for name in &mut self.names {
+            let root = roots.iter().find(|(folder, _)| name.starts_with(folder.as_str()));
+            if let Some((folder, module)) = root {
+                *name = format!("{module}/{}", &name[folder.len()..]);
+            }
+        }
+        self.modules.extend(roots.into_iter().map(|(_, module)| module));
+    }
+}
+
+/// The path in a go.mod.
+fn module_of(text: &str) -> Option<&str> {
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("module "))?;
+    let path = line.split("//").next().unwrap_or_default().trim().trim_matches('"');
+    (!path.is_empty()).then_some(path)
+}
+
+/// Reports how far reading is, now and then.
+struct Report {
+    all_bytes: f64,
+    done_bytes: f64,
+    n_files: usize,
+    n_done: usize,
+    last_ms: f64,
+}
+
+impl Report {
+    fn step(&mut self, name: &str, bytes: f64) {
+        self.done_bytes += bytes;
+        let now = js_sys::Date::now();
+        if now - self.last_ms < REPORT_MS {
+            return;
+        }
+        self.last_ms = now;
+        let thousandths = self.done_bytes * 1_000.0 / self.all_bytes.max(1.0);
+        let text = format!(
+            "{} of {} files, {} of {} MB: {name}",
+            self.n_done,
+            self.n_files,
+            megabytes(self.done_bytes),
+            megabytes(self.all_bytes),
+        );
+        progress(thousandths as u32, &text);
+    }
+}
+
+/// Megabytes with one decimal, without a printer of floating-point numbers.
+fn megabytes(bytes: f64) -> String {
+    let tenths = (bytes / 100_000.0).round() as u64;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// Reads files.
+pub(crate) fn read(mut inputs: Vec<Input>) -> Found {
+    // Counters wait in memory for their meta-data, so that comes first.
+    inputs.sort_by_key(|input| match pods::part(&input.name) {
+        Some(Part::Meta(_)) => 0,
+        None => 1,
+        Some(Part::Counters { .. }) => 2,
+    });
+    let mut report = Report {
+        all_bytes: inputs.iter().map(|input| input.blob.size()).sum(),
+        done_bytes: 0.0,
+        n_files: inputs.len(),
+        n_done: 0,
+        last_ms: 0.0,
+    };
+    let mut found = Found::default();
+    let mut reading = Reading::default();
+    let mut strangers = Vec::new();
+    for Input { name, blob } in inputs {
+        report.n_done += 1;
+        report.step(&name, 0.0);
+        let size = blob.size();
+        if is_hidden(&name) {
+            report.done_bytes += size;
+        } else if is_source(&name) {
+            found.sources.push(name, blob);
+            report.done_bytes += size;
+        } else {
+            let taken = read_one(&name, &blob, &mut reading, &mut found, &mut report);
+            match taken {
+                Ok(true) => {}
+                Ok(false) => strangers.push(name),
+                Err(error) => found.unread.push(format!("{name}: {error}")),
+            }
+        }
+    }
+    found.sources.rename();
+    let mut outcome = reading.finish();
+    for (name, error) in std::mem::take(&mut outcome.failures) {
+        found.unread.push(format!("{name}: {error}"));
+    }
+    // A folder holds all sorts of things; what was given by itself is meant.
+    let nothing = outcome.opened.is_empty() && found.sources.is_empty();
+    for name in strangers {
+        if !name.contains('/') || nothing {
+            found.unread.push(format!("{name}: {EXPECTED}"));
+        }
+    }
+    found.outcome = outcome;
+    found
+}
+
+/// Whether it is one of the files that belong to tools.
+fn is_hidden(name: &str) -> bool {
+    name.split('/').skip(1).any(|part| part.starts_with('.'))
+}
+
+fn is_source(name: &str) -> bool {
+    name == "go.mod" || SOURCES.iter().any(|end| name.ends_with(end))
+}
+
+/// Reads a file, if it is of a kind that is known by its name or its first bytes.
+fn read_one(
+    name: &str,
+    blob: &Blob,
+    reading: &mut Reading,
+    found: &mut Found,
+    report: &mut Report,
+) -> Result<bool, ReadError> {
+    let size = blob.size();
+    let head = bytes(blob, size.min(HEAD_BYTES as f64), &mut |_| {})?;
+    let known = pods::part(name).is_some() || formats::sniff(&head).is_some();
+    if !known && !archive::sniff(&head) {
+        report.done_bytes += size;
+        return Ok(false);
+    }
+    let all = if size <= HEAD_BYTES as f64 {
+        report.done_bytes += size;
+        head
+    } else {
+        bytes(blob, size, &mut |n_bytes| report.step(name, n_bytes))?
+    };
+    if !known {
+        let mut strangers = true;
+        let unpacked = archive::unpack(name, &all, &Limits::default(), &mut |inner, bytes| {
+            if is_hidden(inner.strip_prefix(name).unwrap_or(inner)) {
+                return;
+            }
+            let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
+            if is_source(inner) {
+                strangers = false;
+                found.sources.push(inner.to_owned(), blob_of(bytes));
+            } else if pods::part(inner).is_some() || formats::sniff(head).is_some() {
+                strangers = false;
+                reading.add(inner, bytes);
+                found.read.push(inner.to_owned());
+            }
+        })?;
+        return Ok(unpacked && !strangers);
+    }
+    reading.add(name, &all);
+    found.read.push(name.to_owned());
+    Ok(true)
+}
+
+fn blob_of(bytes: &[u8]) -> Blob {
+    let parts = Array::of1(&Uint8Array::from(bytes));
+    // The name is of no use; a blob can't be made in fewer words.
+    File::new_with_u8_array_sequence(&parts, "source")
+        .map_or_else(|_| Blob::new().expect("an empty blob"), Into::into)
+}
+
+/// The first bytes of a blob, chunk by chunk.
+pub(crate) fn bytes(
+    blob: &Blob,
+    size: f64,
+    step: &mut dyn FnMut(f64),
+) -> Result<Vec<u8>, ReadError> {
+    if size > FILE_BYTES {
+        return Err(ReadError::limit(Place::Whole, "more than the 2 GB that a browser can hold"));
+    }
+    let mut all = Vec::new();
+    if all.try_reserve_exact(size as usize).is_err() {
+        return Err(ReadError::limit(Place::Whole, "too little memory in this browser"));
+    }
+    let unreadable = |at: usize, error: JsValue| {
+        let why: JsString = js_sys::Object::from(error).to_string();
+        ReadError::malformed(Place::Byte(at), format!("the browser can't read on: {why}"))
+    };
+    let reader = FileReaderSync::new().map_err(|error| unreadable(0, error))?;
+    let mut at = 0.0;
+    while at < size {
+        let end = (at + CHUNK_BYTES).min(size);
+        let start = all.len();
+        let chunk = blob
+            .slice_with_f64_and_f64(at, end)
+            .and_then(|slice| reader.read_as_array_buffer(&slice))
+            .map_err(|error| unreadable(start, error))?;
+        let chunk = Uint8Array::new(&chunk);
+        all.resize(start + chunk.length() as usize, 0);
+        chunk.copy_to(&mut all[start..]);
+        step(end - at);
+        at = end;
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_name_and_first_bytes() {
+        assert!(is_source("a/b.go") && is_source("go.mod") && is_source("a/go.mod"));
+        assert!(!is_source("a/b.gob") && !is_source("a/ago.mod"));
+        assert!(is_hidden("a/.git/b") && !is_hidden(".cover.out") && !is_hidden("a/b"));
+        assert_eq!(module_of("// x\nmodule \"example.com/m\" // y\n"), Some("example.com/m"));
+        assert_eq!(module_of("go 1.26\n"), None);
+        assert_eq!(megabytes(3_449_999.0), "3.4");
+    }
+}

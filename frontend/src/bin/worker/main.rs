@@ -1,0 +1,167 @@
+//! The worker that reads files for the page, and keeps what was opened. It starts when there is
+//! something to read and ends when that is done, so that its memory is freed.
+//!
+//! What it is told and what it answers stands in `frontend::session::opened`.
+
+mod input;
+mod keep;
+mod opened;
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent, Response, Url};
+
+use input::Input;
+use keep::Keep;
+use opened::Kept;
+
+fn main() {
+    console_error_panic_hook::set_once();
+    let told = Closure::<dyn FnMut(MessageEvent)>::new(|event: MessageEvent| {
+        spawn_local(work(event.data().unchecked_into()));
+    });
+    scope().set_onmessage(Some(told.as_ref().unchecked_ref()));
+    told.forget();
+    answer(&Array::of1(&"ready".into()));
+}
+
+fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+fn answer(message: &Array) {
+    // It fails only where a message can't be cloned, and all of these can.
+    let _ = scope().post_message(message);
+}
+
+/// Sends frames; their bytes move to the page.
+fn send_frames(message: &[u8]) {
+    let buffer = Uint8Array::from(message).buffer();
+    let transfer = Array::of1(&buffer);
+    let _ = scope().post_message_with_transfer(&Array::of2(&"frames".into(), &buffer), &transfer);
+}
+
+fn progress(thousandths: u32, text: &str) {
+    answer(&Array::of3(&"progress".into(), &thousandths.into(), &text.into()));
+}
+
+fn done(unread: &[String], id: &str) {
+    let unread: Array = unread.iter().map(|line| JsValue::from_str(line)).collect();
+    answer(&Array::of3(&"done".into(), &unread, &id.into()));
+}
+
+/// Does what the page asks for, to the end.
+async fn work(job: Array) {
+    let text = |at| job.get(at).as_string().unwrap_or_default();
+    let list = |at| job.get(at).dyn_into::<Array>().unwrap_or_default();
+    match text(0).as_str() {
+        "read" => {
+            let inputs = inputs(&list(1), &list(2));
+            read(inputs, input::Sources::of(&list(3), &list(4))).await;
+        }
+        "url" => match fetched(&text(1)).await {
+            Ok(input) => read(vec![input], input::Sources::default()).await,
+            Err(reason) => done(&[format!("{}: {reason}", text(1))], ""),
+        },
+        "keep" => {
+            let messages: Vec<Vec<u8>> =
+                job.iter().skip(1).map(|bytes| Uint8Array::new(&bytes).to_vec()).collect();
+            if let (Some(keep), Some(id)) = (Keep::open().await, opened::id_of(&messages)) {
+                keep.put(&id, &messages).await;
+            }
+            done(&[], "");
+        }
+        "forget" => {
+            if let Some(keep) = Keep::open().await {
+                keep.forget(&text(1)).await;
+            }
+            done(&[], "");
+        }
+        "restore" => {
+            if let Some(keep) = Keep::open().await {
+                let sources = keep.sources().await;
+                if !sources.is_empty() {
+                    sources.send();
+                }
+                for messages in keep.profiles().await {
+                    messages.iter().for_each(|message| send_frames(message));
+                }
+            }
+            done(&[], "");
+        }
+        _ => done(&[], ""),
+    }
+}
+
+fn inputs(names: &Array, files: &Array) -> Vec<Input> {
+    names
+        .iter()
+        .zip(files.iter())
+        .map(|(name, file)| Input {
+            name: name.as_string().unwrap_or_default(),
+            blob: file.unchecked_into(),
+        })
+        .collect()
+}
+
+/// Fetches what an address of the page names, if it is of the page's own origin.
+async fn fetched(address: &str) -> Result<Input, String> {
+    let location = scope().location();
+    let url = Url::new_with_base(address, &location.href()).map_err(|_| "no address")?;
+    if url.origin() != location.origin() {
+        return Err("only addresses of this page's own origin can be opened".into());
+    }
+    let unreachable = |_| "it can't be fetched".to_owned();
+    let response =
+        JsFuture::from(scope().fetch_with_str(&url.href())).await.map_err(unreachable)?;
+    let response: Response = response.unchecked_into();
+    if !response.ok() {
+        return Err(format!("the server answered {}", response.status()));
+    }
+    let blob = JsFuture::from(response.blob().map_err(unreachable)?).await.map_err(unreachable)?;
+    let path = url.pathname();
+    let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+    Ok(Input { name, blob: blob.unchecked_into::<Blob>() })
+}
+
+/// Reads files, sends the profiles in them, and keeps them.
+async fn read(inputs: Vec<Input>, known: input::Sources) {
+    let found = input::read(inputs);
+    let news = !found.sources.is_empty();
+    let sources = known.with(found.sources);
+    if news {
+        sources.send();
+    }
+    let mut first = String::new();
+    let mut kept = Vec::new();
+    for Kept { about, profile } in opened::group(found.outcome, &found.read) {
+        let id = frontend::session::model::hex(&about.id);
+        let messages = opened::messages(&about, &profile, &sources);
+        messages.iter().for_each(|message| send_frames(message));
+        if first.is_empty() {
+            first.clone_from(&id);
+        }
+        kept.push((id, messages));
+    }
+    // The page shows what is there while the rest is done.
+    let keep = Keep::open().await;
+    if let Some(keep) = &keep {
+        for (id, messages) in &kept {
+            keep.put(id, messages).await;
+        }
+        if news {
+            keep.put_sources(&sources).await;
+            for messages in keep.profiles().await {
+                if let Some((id, messages)) = opened::renamed(&messages, &sources)
+                    && kept.iter().all(|(fresh, _)| *fresh != id)
+                {
+                    messages.iter().for_each(|message| send_frames(message));
+                    keep.put(&id, &messages).await;
+                }
+            }
+        }
+    }
+    done(&found.unread, &first);
+}

@@ -1,0 +1,176 @@
+//! A profile as frames, so that what is read from files comes into the page as live counts do.
+//!
+//! ```text
+//! message 1     process: handle, key = the profile's id, service = its name, host = its format,
+//!               pid = number of files that it was read from, arguments = notes
+//! messages 2…   table, packages and counts of one package after the other
+//! ```
+
+use coverage::Profile;
+use wire::frame::{Counts, Frame, PackageCounts, Process};
+use wire::table::{TableFile, TableFunction, TableUnit};
+use wire::{RelayToViewer, SourceId, Table, TableId, limits};
+
+use crate::session::model::OPENED;
+
+/// What is known of a profile besides its counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// Its content's id: [`id`] of the profile as it was read. It stays when functions get names.
+    pub id: [u8; 16],
+    /// What it is called: the file or folder.
+    pub name: String,
+    /// Format that it was read as, for people.
+    pub format: String,
+    /// Files that it was read from.
+    pub n_files: u32,
+    /// What was put up with, each a sentence.
+    pub notes: Vec<String>,
+}
+
+/// Length that a message is filled up to, in bytes.
+const MESSAGE_BYTES: usize = 2 << 20;
+
+/// The id of a profile: a hash of its structure and its counts.
+pub fn id(profile: &Profile) -> [u8; 16] {
+    let mut bytes = Vec::new();
+    for (table, units) in tables(profile) {
+        bytes.extend(TableId::of(&table.encode()).0);
+        for unit in units {
+            bytes.extend(profile.counts().get(unit as usize).unwrap_or(&0).to_le_bytes());
+        }
+    }
+    TableId::of(&bytes).0
+}
+
+/// The handle of a profile on the page.
+pub fn handle(id: [u8; 16]) -> u32 {
+    OPENED | u32::from_le_bytes([id[0], id[1], id[2], id[3]])
+}
+
+/// The messages that bring a profile into the page.
+pub fn encode(about: &About, profile: &Profile) -> Vec<Vec<u8>> {
+    let handle = handle(about.id);
+    let mut arguments = about.notes.clone();
+    if arguments.len() > limits::ARGUMENTS {
+        let n_more = arguments.len() - limits::ARGUMENTS + 1;
+        arguments.truncate(limits::ARGUMENTS - 1);
+        arguments.push(format!("and {n_more} notes more"));
+    }
+    let process = Process {
+        handle,
+        key: about.id,
+        pid: about.n_files,
+        host: about.format.clone(),
+        service: about.name.clone(),
+        arguments,
+        ..Process::default()
+    };
+    let mut messages = Vec::new();
+    let mut message = Vec::new();
+    RelayToViewer::Process(process).encode(&mut message);
+    for (package, (table, places)) in (0..).zip(tables(profile)) {
+        let bytes = table.encode();
+        let tables = vec![TableId::of(&bytes)];
+        RelayToViewer::Table(bytes).encode(&mut message);
+        RelayToViewer::Packages { handle, tables }.encode(&mut message);
+        let (mut units, mut counts) = (Vec::new(), Vec::new());
+        for (unit, place) in (0..).zip(places) {
+            let count = profile.counts().get(place as usize).copied().unwrap_or(0);
+            if count > 0 {
+                units.push(unit);
+                counts.push(count);
+            }
+        }
+        let packages = vec![PackageCounts { package, units, counts, ages_ms: Vec::new() }];
+        RelayToViewer::Counts(Counts { handle, at_ms: 0, packages }).encode(&mut message);
+        if message.len() > MESSAGE_BYTES {
+            messages.push(std::mem::take(&mut message));
+        }
+    }
+    if !message.is_empty() {
+        messages.push(message);
+    }
+    messages
+}
+
+/// The structure of every package, and where its units stand in the profile.
+fn tables(profile: &Profile) -> Vec<(Table, Vec<u32>)> {
+    let shape = profile.shape();
+    let mut tables: Vec<(Table, Vec<u32>)> = shape
+        .packages()
+        .iter()
+        .map(|package| {
+            let table = Table {
+                package: package.path.clone(),
+                name: package.name.clone(),
+                module: package.module.clone(),
+                mode: profile.mode(),
+                ..Table::default()
+            };
+            (table, Vec::new())
+        })
+        .collect();
+    // Position of each file in its table.
+    let mut files = Vec::new();
+    for file in shape.files() {
+        let (table, _) = &mut tables[file.package.index()];
+        files.push(u32::try_from(table.files.len()).unwrap_or(u32::MAX));
+        let path = file.path.to_string();
+        table.files.push(TableFile { path, source: SourceId::UNKNOWN });
+    }
+    for function in shape.functions() {
+        let (table, places) = &mut tables[shape.file(function.file).package.index()];
+        let range = function.units.start as usize..function.units.end as usize;
+        let statements = &shape.unit_statements()[range.clone()];
+        let cells = shape.unit_spans()[range].iter().zip(statements);
+        let units = cells.map(|(&span, &statements)| TableUnit { span, statements }).collect();
+        places.extend(function.units.clone());
+        table.functions.push(TableFunction {
+            name: function.name.clone(),
+            file: files[function.file.index()],
+            literal: function.literal,
+            units,
+        });
+    }
+    tables
+}
+
+#[cfg(test)]
+mod tests {
+    use coverage::dump;
+
+    use super::*;
+    use crate::session::model::{Live, hex};
+    use crate::session::opened;
+
+    const TWO: &str = "\
+mode count
+package example.com/b b example.com
+file example.com/b/b.go
+function F
+3.1,5.2 2 7
+6.1,7.2 1 0
+package example.com/a a example.com
+file example.com/a/a.go
+function G
+3.1,5.2 2 0
+";
+
+    #[test]
+    fn a_profile_comes_back_from_its_frames() {
+        let profile = dump::parse(TWO).expect("the dump is right");
+        let about =
+            About { id: id(&profile), name: "cover.out".into(), n_files: 1, ..About::default() };
+        let mut live = Live::default();
+        for message in encode(&about, &profile) {
+            for frame in RelayToViewer::decode(&message).expect("frames") {
+                live.apply(frame, &mut Vec::new()).expect("tables");
+            }
+        }
+        assert_eq!(live.opened[0].info.service, "cover.out");
+        let read = opened::profile_in(&live, &hex(&about.id)).expect("it is open");
+        assert_eq!(dump::write(&read), dump::write(&profile));
+        assert!(opened::profile_in(&live, "00").is_none());
+    }
+}

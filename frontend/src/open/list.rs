@@ -1,0 +1,117 @@
+//! The panel of opened profiles: what is open, what was odd in it, and what could not be read.
+
+use web_sys::{Element, HtmlElement};
+
+use crate::session::opened::close;
+use crate::session::scope::Scope;
+use crate::session::{Data, Session, read};
+use crate::ui::bind::{self, click, flag, memo, part, shown, text};
+use crate::ui::dom::{Bar, child};
+use crate::ui::text::{grouped, percent, plural};
+
+/// An opened profile, as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+struct Item {
+    id: String,
+    name: String,
+    detail: String,
+    covered: u64,
+    total: u64,
+    notes: Vec<String>,
+}
+
+fn items(data: &Data) -> Vec<Item> {
+    let opened = data.live.opened.iter();
+    opened
+        .map(|opened| {
+            let statements = opened.statements(&data.live.packs);
+            let files = match opened.info.pid {
+                0 | 1 => String::new(),
+                n => format!(" · {} files", grouped(u64::from(n))),
+            };
+            Item {
+                id: opened.key(),
+                name: opened.info.service.clone(),
+                detail: format!("{}{files}", opened.info.host),
+                covered: statements.covered,
+                total: statements.total,
+                notes: opened.info.arguments.clone(),
+            }
+        })
+        .collect()
+}
+
+/// The panel.
+pub fn bind(session: Session, panel: &HtmlElement) {
+    let items = memo(move || {
+        session.structure.track();
+        read(items)
+    });
+    part(&bind::at(panel, "ul"), move || {
+        items.with(|items| items.iter().map(|item| row(session, item)).collect())
+    });
+    let unread = session.unread;
+    let failures = bind::at(panel, ".unread");
+    shown(&failures, move || unread.with(|unread| !unread.is_empty()));
+    text(&bind::at(&failures, "summary"), move || {
+        plural(unread.with(Vec::len) as u64, "file") + " could not be read"
+    });
+    let place = bind::at(&failures, "ol");
+    part(&place.clone(), move || lines(&place, &unread.get()));
+    shown(&bind::at(panel, ".kept"), move || {
+        items.with(|items| !items.is_empty()) || session.sources.with(|version| *version > 0)
+    });
+}
+
+/// Most lines that a list shows.
+const LINES: usize = 200;
+
+fn lines(place: &Element, lines: &[String]) -> Vec<HtmlElement> {
+    let shown = lines.iter().take(LINES).cloned();
+    let more = lines.len().saturating_sub(LINES);
+    let more = (more > 0).then(|| format!("and {} more", grouped(more as u64)));
+    shown
+        .chain(more)
+        .map(|line| {
+            let row = child(place, "li", "");
+            row.set_text_content(Some(&line));
+            row
+        })
+        .collect()
+}
+
+fn row(session: Session, item: &Item) -> HtmlElement {
+    let row = bind::copy("opened");
+    let id = item.id.clone();
+    let choose = bind::at(&row, ".process");
+    flag(&choose, "aria-pressed", move || {
+        session.route.with(|route| route.scope == Scope::Opened(id.clone()))
+    });
+    let id = item.id.clone();
+    click(&choose, move || {
+        session.go(|route| route.scope = Scope::Opened(id.clone()));
+    });
+    for (selector, text) in [
+        (".name", &item.name),
+        (".place", &item.detail),
+        (".percent", &percent(item.covered, item.total)),
+    ] {
+        bind::at(&row, selector).set_text_content(Some(text));
+    }
+    bind::set(
+        &choose,
+        "title",
+        &format!("{}: {} of {} statements", item.name, grouped(item.covered), grouped(item.total),),
+    );
+    Bar::of(bind::at(&row, ".fill")).set(item.covered, item.total);
+    let shut = bind::at(&row, ".shut");
+    bind::set(&shut, "aria-label", &format!("Close {}", item.name));
+    let id = item.id.clone();
+    click(&shut, move || close(session, &id));
+    let notes = bind::at(&row, "details");
+    notes.set_hidden(item.notes.is_empty());
+    let count = plural(item.notes.len() as u64, "note");
+    bind::at(&notes, "summary").set_text_content(Some(&count));
+    lines(&bind::at(&notes, "ol"), &item.notes);
+    row
+}

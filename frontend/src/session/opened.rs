@@ -1,0 +1,336 @@
+//! Profiles that were opened from files, and the sources that were opened with them.
+//!
+//! A worker of its own reads, for as long as that takes, and answers in frames ([`frames`]): they
+//! go into [`Live::opened`], where no greeting of a relay clears them, and everything that shows
+//! live counts shows them, by a [`Scope::Opened`]. The worker also keeps what was opened in the
+//! browser's database, and brings it back when the page is loaded again.
+//!
+//! For whoever computes with profiles: [`profile`] gives one by its id, [`add_profile`] opens one.
+//!
+//! ```text
+//! page → worker   ["read", names, blobs, source names, source blobs]     ["url", address]
+//!                 ["keep", frames*]   ["forget", id or ""]   ["restore"]
+//! worker → page   ["ready"]   ["progress", thousandths, text]   ["frames", buffer]
+//!                 ["sources", names, blobs]   ["done", unread files*, id to show]
+//! ```
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use algebra::paths::best_match;
+use coverage::Profile;
+use gloo::storage::{LocalStorage, Storage};
+use js_sys::{Array, ArrayBuffer, Uint8Array};
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
+use wire::RelayToViewer;
+use wire::frame::Frame;
+
+use super::model::{Live, hex};
+use super::scope::Scope;
+use super::url::{self, Panel};
+use super::view::View;
+use super::{Session, paint, read, write};
+use crate::open::frames::{self, About};
+
+/// Where the worker is; both ways to build the page put it there.
+const WORKER: &str = "/worker_loader.js";
+/// Says that the browser keeps something.
+const KEPT: &str = "coverglass.opened";
+
+/// How far the worker is; without text where there is nothing to wait for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Progress {
+    /// Thousandths of all bytes.
+    pub thousandths: u32,
+    /// Files and bytes, and what is being read.
+    pub text: String,
+}
+
+/// A worker at work.
+struct Running {
+    worker: Worker,
+    job: Option<Array>,
+    _message: Closure<dyn FnMut(MessageEvent)>,
+    _error: Closure<dyn FnMut(Event)>,
+}
+
+#[derive(Default)]
+struct Desk {
+    running: Option<Running>,
+    waiting: VecDeque<Array>,
+    names: Vec<String>,
+    blobs: Vec<Blob>,
+}
+
+thread_local! {
+    static DESK: RefCell<Desk> = RefCell::default();
+}
+
+/// The opened profile with this id, its packages by path; `None` where it is not open.
+pub fn profile(id: &str) -> Option<Profile> {
+    read(|data| profile_in(&data.live, id))
+}
+
+/// [`profile`] of any state.
+pub fn profile_in(live: &Live, id: &str) -> Option<Profile> {
+    let mut view = View::default();
+    view.rebuild(live, &Scope::Opened(id.to_owned()));
+    if view.members.is_empty() {
+        return None;
+    }
+    let counts = std::mem::take(&mut view.counts);
+    Some(Profile::new(view.mode(), view.shape().clone(), counts))
+}
+
+/// Opens a profile that was computed, and keeps it like one that was read. `format` says what it
+/// is, for people. Gives its id: that of a profile with the same content, if one is open, which
+/// this one then takes the place of.
+pub fn add_profile(session: Session, name: &str, format: &str, profile: &Profile) -> String {
+    let id = frames::id(profile);
+    let about = About { id, name: name.into(), format: format.into(), ..About::default() };
+    let job = Array::of1(&"keep".into());
+    for message in frames::encode(&about, profile) {
+        receive(session, &message);
+        job.push(&Uint8Array::from(&message[..]).into());
+    }
+    write(|data| data.live.structure += 1);
+    paint::request();
+    order(session, job);
+    hex(&id)
+}
+
+/// Brings back what the browser keeps, and what the address names.
+pub(super) fn start(session: Session) {
+    if LocalStorage::raw().get_item(KEPT).ok().flatten().is_some() {
+        order(session, Array::of1(&"restore".into()));
+    }
+    let search = leptos::prelude::window().location().search().unwrap_or_default();
+    let mut fields = search.trim_start_matches('?').split('&');
+    if let Some(address) = fields.find_map(|field| field.strip_prefix("url=")) {
+        order(session, Array::of2(&"url".into(), &url::decode(address).into()));
+    }
+}
+
+/// Reads files: `names` with the folders that lead to them, and their content.
+pub fn open(session: Session, names: &Array, files: &Array) {
+    let job = Array::of3(&"read".into(), names, files);
+    let (names, blobs) = DESK.with_borrow(|desk| {
+        let names: Array = desk.names.iter().map(|name| JsValue::from_str(name)).collect();
+        (names, desk.blobs.iter().collect::<Array>())
+    });
+    job.push(&names);
+    job.push(&blobs);
+    order(session, job);
+}
+
+/// Closes an opened profile and forgets it.
+pub fn close(session: Session, id: &str) {
+    write(|data| {
+        let found = data.live.opened.iter().find(|opened| opened.key() == id);
+        if let Some(handle) = found.map(|opened| opened.info.handle) {
+            data.live.close(handle);
+        }
+    });
+    order(session, Array::of2(&"forget".into(), &id.into()));
+    away(session);
+}
+
+/// Closes all opened profiles and sources and forgets them.
+pub fn forget(session: Session) {
+    write(|data| {
+        while let Some(handle) = data.live.opened.last().map(|opened| opened.info.handle) {
+            data.live.close(handle);
+        }
+    });
+    DESK.with_borrow_mut(|desk| {
+        desk.names.clear();
+        desk.blobs.clear();
+    });
+    LocalStorage::delete(KEPT);
+    session.unread.set(Vec::new());
+    session.sources.set(0);
+    order(session, Array::of2(&"forget".into(), &"".into()));
+    away(session);
+    session.tell("Forgotten: this browser keeps nothing of what was opened");
+}
+
+/// Looks at something that is there.
+fn away(session: Session) {
+    let gone = session.route.with_untracked(|route| {
+        route.scope.is_opened() && read(|data| route.scope.members(&data.live).is_empty())
+    });
+    if gone {
+        let next = read(|data| data.live.opened.first().map(|opened| opened.key()));
+        session.go(|route| {
+            route.scope = next.map_or(Scope::Newest, Scope::Opened);
+            route.file = None;
+            route.function = None;
+            route.lines = None;
+        });
+    }
+    paint::request();
+}
+
+/// Ends the reading under way, and those that wait. What is open stays.
+pub fn cancel(session: Session) {
+    DESK.with_borrow_mut(|desk| {
+        desk.waiting.clear();
+        if let Some(running) = desk.running.take() {
+            running.worker.terminate();
+        }
+    });
+    session.opening.set(None);
+    session.tell("Cancelled: nothing of it was opened");
+}
+
+/// Gives the worker something to do, when it is done with what came before.
+fn order(session: Session, job: Array) {
+    DESK.with_borrow_mut(|desk| desk.waiting.push_back(job));
+    next(session);
+}
+
+fn next(session: Session) {
+    DESK.with_borrow_mut(|desk| {
+        if desk.running.is_some() {
+            return;
+        }
+        let Some(job) = desk.waiting.pop_front() else { return };
+        session.opening.set(Some(Progress::default()));
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let Ok(worker) = Worker::new_with_options(WORKER, &options) else {
+            session.fail("This browser lets no worker read files");
+            return;
+        };
+        let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            answered(session, &event.data().unchecked_into());
+        });
+        let error = Closure::<dyn FnMut(Event)>::new(move |_| {
+            end(session);
+            session
+                .fail("The files can't be read: the reader stopped; what was open is still here");
+        });
+        worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(error.as_ref().unchecked_ref()));
+        desk.running = Some(Running { worker, job: Some(job), _message: message, _error: error });
+    });
+}
+
+/// Lets the worker go, which frees its memory, and goes on with what waits.
+fn end(session: Session) {
+    let running = DESK.with_borrow_mut(|desk| desk.running.take());
+    if let Some(running) = running {
+        running.worker.terminate();
+        // The closure that runs now is its own.
+        gloo::timers::callback::Timeout::new(0, move || drop(running)).forget();
+    }
+    session.opening.set(None);
+    next(session);
+}
+
+fn answered(session: Session, message: &Array) {
+    let text = |at| message.get(at).as_string().unwrap_or_default();
+    match text(0).as_str() {
+        "ready" => DESK.with_borrow_mut(|desk| {
+            if let Some(running) = &mut desk.running
+                && let Some(job) = running.job.take()
+            {
+                let _ = running.worker.post_message(&job);
+            }
+        }),
+        "progress" => {
+            let thousandths = message.get(1).as_f64().unwrap_or_default() as u32;
+            session.opening.set(Some(Progress { thousandths, text: text(2) }));
+        }
+        "frames" => {
+            let buffer: ArrayBuffer = message.get(1).unchecked_into();
+            receive(session, &Uint8Array::new(&buffer).to_vec());
+        }
+        "sources" => {
+            let (names, blobs): (Array, Array) =
+                (message.get(1).unchecked_into(), message.get(2).unchecked_into());
+            DESK.with_borrow_mut(|desk| {
+                desk.names = names.iter().filter_map(|name| name.as_string()).collect();
+                desk.blobs = blobs.iter().map(JsCast::unchecked_into).collect();
+            });
+            let _ = LocalStorage::raw().set_item(KEPT, "1");
+            session.sources.update(|version| *version += 1);
+        }
+        "done" => {
+            let unread: Array = message.get(1).unchecked_into();
+            done(session, unread.iter().filter_map(|line| line.as_string()).collect(), &text(2));
+        }
+        _ => {}
+    }
+}
+
+/// Takes frames in. Nobody hears of them before all are there.
+fn receive(session: Session, message: &[u8]) {
+    let taken = RelayToViewer::decode(message).and_then(|frames| {
+        write(|data| {
+            let structure = data.live.structure;
+            let result =
+                frames.into_iter().try_for_each(|frame| data.live.apply(frame, &mut Vec::new()));
+            data.live.structure = structure;
+            result
+        })
+    });
+    if let Err(error) = taken {
+        session.fail(format!("A profile is too large for this page: {error}"));
+    }
+}
+
+fn done(session: Session, unread: Vec<String>, id: &str) {
+    let n_unread = unread.len();
+    if !id.is_empty() || n_unread > 0 {
+        session.unread.set(unread);
+    }
+    write(|data| data.live.structure += 1);
+    if read(|data| !data.live.opened.is_empty()) {
+        let _ = LocalStorage::raw().set_item(KEPT, "1");
+    }
+    if !id.is_empty() {
+        session.go(|route| {
+            if route.scope != Scope::Opened(id.to_owned()) {
+                route.scope = Scope::Opened(id.to_owned());
+                route.file = None;
+                route.function = None;
+                route.lines = None;
+            }
+            route.panel = Panel::Opened;
+        });
+    } else if n_unread > 0 {
+        session.adjust(|route| route.panel = Panel::Opened);
+    }
+    match n_unread {
+        0 => {}
+        1 => session.fail("A file could not be read; see “Opened” for the place and the reason"),
+        n => session.fail(format!("{n} files could not be read; see “Opened” for the reasons")),
+    }
+    end(session);
+    paint::request();
+}
+
+/// The source of a file of a profile, among those that were opened.
+pub async fn source(path: &str) -> Option<Rc<str>> {
+    let blob = DESK.with_borrow(|desk| {
+        let at = match desk.names.iter().position(|name| name == path) {
+            Some(at) => at,
+            None => {
+                let found = best_match(path, desk.names.iter().map(String::as_str))?;
+                // The one file may be meant for another one of the profile.
+                let files = read(|data| data.view.shape().clone());
+                let back = best_match(found, files.files().iter().map(|file| file.path.as_str()));
+                back.filter(|&back| back == path)?;
+                desk.names.iter().position(|name| name == found)?
+            }
+        };
+        desk.blobs.get(at).cloned()
+    })?;
+    let text = JsFuture::from(blob.text()).await.ok()?;
+    text.as_string().map(Into::into)
+}
