@@ -8,7 +8,7 @@ use crate::dialogs::{self, Dialog, download};
 use crate::files::{self, layout::Node};
 use crate::session::theme::Theme;
 use crate::session::url::{Panel, Tab};
-use crate::session::{Session, read};
+use crate::session::{Session, opened, read};
 use crate::ui::bind::{self, attribute, by_id, click, flag, memo, on, part, shown};
 use crate::ui::fuzzy::Query;
 use crate::ui::order::by_key;
@@ -22,6 +22,7 @@ enum Command {
     Pause,
     Reset,
     Download,
+    Covdata,
     Theme(Theme),
     Tab(Tab),
     Panel(Panel),
@@ -32,8 +33,11 @@ enum Command {
 impl Command {
     /// Whether it does something where nothing runs.
     fn is_for_reports(self) -> bool {
-        use Command::{Mark, Open, Panel, Pause, Reset, Tab};
-        !matches!(self, Mark | Pause | Reset | Panel(_) | Open(_) | Tab(self::Tab::Recordings))
+        use Command::{Covdata, Mark, Open, Panel, Pause, Reset, Tab};
+        !matches!(
+            self,
+            Covdata | Mark | Pause | Reset | Panel(_) | Open(_) | Tab(self::Tab::Recordings)
+        )
     }
 }
 
@@ -42,6 +46,7 @@ const COMMANDS: &[(&str, &str, Command)] = &[
     ("Pause or resume", "Space", Command::Pause),
     ("Reset counts…", "", Command::Reset),
     ("Download profile", "", Command::Download),
+    ("Download Go coverage data", "", Command::Covdata),
     ("Show source", "1", Command::Tab(Tab::Source)),
     ("Show functions", "2", Command::Tab(Tab::Functions)),
     ("Show recordings", "3", Command::Tab(Tab::Recordings)),
@@ -124,6 +129,7 @@ fn run(session: Session, choice: Choice) {
         Choice::Command(Command::Reset) => Dialog::Reset.open(),
         Choice::Command(Command::Keys) => Dialog::Keys.open(),
         Choice::Command(Command::Download) => download(session),
+        Choice::Command(Command::Covdata) => opened::save(session),
         Choice::Command(Command::Theme(theme)) => session.theme.set(theme),
         Choice::Command(Command::Tab(tab)) => session.go(|route| route.tab = tab),
         Choice::Command(Command::Panel(panel)) => session.adjust(|route| route.panel = panel),

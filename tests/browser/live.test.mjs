@@ -1,6 +1,7 @@
 // The live page from the outside: a relay, a Go program, a browser.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { World, covered, line, lineThat, missing, state, violations } from "./fixture.mjs";
 

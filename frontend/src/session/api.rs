@@ -164,7 +164,12 @@ pub fn scope_query(scope: &Scope, handle: impl FnOnce(&str) -> Option<u32>) -> S
 
 /// Gives the person a file.
 pub fn save(name: &str, text: &str) {
-    let parts = js_sys::Array::of1(&JsValue::from_str(text));
+    save_part(name, &JsValue::from_str(text));
+}
+
+/// Gives the person a file of a text or bytes.
+pub fn save_part(name: &str, part: &JsValue) {
+    let parts = js_sys::Array::of1(part);
     let options = BlobPropertyBag::new();
     options.set_type("text/plain");
     let made = Blob::new_with_str_sequence_and_options(&parts, &options)

@@ -9,9 +9,9 @@
 //!
 //! ```text
 //! page → worker   ["read", names, blobs, source names, source blobs]     ["url", address]
-//!                 ["keep", frames*]   ["forget", id or ""]   ["restore"]
+//!                 ["keep", frames*]   ["forget", id or ""]   ["restore"]   ["write", id]
 //! worker → page   ["ready"]   ["progress", thousandths, text]   ["frames", buffer]
-//!                 ["sources", names, blobs]   ["done", unread files*, id to show]
+//!                 ["sources", names, blobs]   ["file", name, bytes]   ["done", unread files*, id to show]
 //! ```
 
 use std::cell::RefCell;
@@ -33,7 +33,7 @@ use super::model::{Live, hex};
 use super::scope::Scope;
 use super::url::{self, Panel};
 use super::view::View;
-use super::{Session, paint, read, write};
+use super::{Session, api, paint, read, write};
 use crate::open::frames::{self, About};
 
 /// Where the worker is; both ways to build the page put it there.
@@ -101,6 +101,14 @@ pub fn add_profile(session: Session, name: &str, format: &str, profile: &Profile
     paint::request();
     order(session, job);
     hex(&id)
+}
+
+/// Gives the person what is looked at as Go's own coverage data, in a zip.
+pub fn save(session: Session) {
+    match session.route.with_untracked(|route| route.scope.clone()) {
+        Scope::Opened(id) => order(session, Array::of2(&"write".into(), &id.into())),
+        _ => session.fail("Only opened profiles can be saved so"),
+    }
 }
 
 /// Brings back what the browser keeps, and what the address names.
@@ -260,6 +268,7 @@ fn answered(session: Session, message: &Array) {
             let _ = LocalStorage::raw().set_item(KEPT, "1");
             session.sources.update(|version| *version += 1);
         }
+        "file" => api::save_part(&text(1), &message.get(2)),
         "done" => {
             let unread: Array = message.get(1).unchecked_into();
             done(session, unread.iter().filter_map(|line| line.as_string()).collect(), &text(2));

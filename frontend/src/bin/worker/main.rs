@@ -7,6 +7,7 @@ mod input;
 mod keep;
 mod opened;
 
+use coverage::Profile;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -73,6 +74,14 @@ async fn work(job: Array) {
             }
             done(&[], "");
         }
+        "write" => {
+            if let Some(keep) = Keep::open().await {
+                let kept = keep.profiles().await;
+                let found = kept.iter().find(|messages| opened::id_of(messages) == Some(text(1)));
+                write(found.and_then(|messages| opened::profile_of(messages)));
+            }
+            done(&[], "");
+        }
         "forget" => {
             if let Some(keep) = Keep::open().await {
                 keep.forget(&text(1)).await;
@@ -92,6 +101,15 @@ async fn work(job: Array) {
             done(&[], "");
         }
         _ => done(&[], ""),
+    }
+}
+
+/// Gives the page a profile as Go's own coverage data.
+fn write(profile: Option<Profile>) {
+    if let (Some(profile), Some(write)) = (profile, formats::go_cov::FORMAT.write) {
+        let zip = formats::archive::pack(&write(&profile));
+        let zip = Uint8Array::from(&zip[..]);
+        answer(&Array::of3(&"file".into(), &"covdata.zip".into(), &zip));
     }
 }
 

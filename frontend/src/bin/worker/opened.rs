@@ -122,6 +122,11 @@ pub(crate) fn id_of(messages: &[Vec<u8>]) -> Option<String> {
     live.opened.first().map(|opened| hex(&opened.info.key))
 }
 
+/// The profile that messages bring.
+pub(crate) fn profile_of(messages: &[Vec<u8>]) -> Option<Profile> {
+    profile_in(&live(messages)?, &id_of(messages)?)
+}
+
 fn live(messages: &[Vec<u8>]) -> Option<Live> {
     let mut live = Live::default();
     for message in messages {

@@ -54,6 +54,11 @@ pub fn unpack(
     unpacking.first.map_or(Ok(true), Err)
 }
 
+/// A zip of a few files of less than 4 GiB; the same files always give the same bytes.
+pub fn pack(files: &crate::Files) -> Vec<u8> {
+    zip::write(files)
+}
+
 /// Whether the first bytes of a file, up to [`crate::HEAD_BYTES`], are an archive's.
 pub fn sniff(head: &[u8]) -> bool {
     Kind::of(head).is_some()
@@ -262,6 +267,16 @@ mod tests {
             assert_eq!(name(raw), None, "{raw}");
         }
         assert!(entry_name(&[b'a'; NAME_BYTES + 1]).is_err());
+    }
+
+    #[test]
+    fn what_is_packed_unpacks_to_the_same() {
+        let files = vec![("a/b".to_owned(), vec![7; 1000]), ("ü".to_owned(), Vec::new())];
+        let mut found = Vec::new();
+        let result = unpack("z", &pack(&files), &Limits::default(), &mut |name, bytes| {
+            found.push((name["z/".len()..].to_owned(), bytes.to_vec()));
+        });
+        assert_eq!((result, found), (Ok(true), files));
     }
 
     #[test]

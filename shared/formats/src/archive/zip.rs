@@ -29,6 +29,44 @@ pub(super) fn sniff(head: &[u8]) -> bool {
     [LOCAL, END].iter().any(|magic| head.starts_with(&magic.to_le_bytes()))
 }
 
+/// A zip of these files, deflated.
+pub(super) fn write(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    // Version 2.0 knows deflate; bit 11: names are UTF-8; the first day that there is.
+    const START: [u8; 10] = [20, 0, 0, 8, 8, 0, 0, 0, 0x21, 0];
+    let u32 = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    let u16 = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes();
+    let (mut zip, mut directory) = (Vec::new(), Vec::new());
+    for (name, bytes) in files {
+        let packed = miniz_oxide::deflate::compress_to_vec(bytes, 6);
+        let mut header = START.to_vec();
+        header.extend(crc32fast::hash(bytes).to_le_bytes());
+        header.extend(u32(packed.len()));
+        header.extend(u32(bytes.len()));
+        header.extend(u16(name.len()));
+        header.extend([0; 2]);
+        directory.extend(HEADER.to_le_bytes());
+        directory.extend([20, 0]);
+        directory.extend(&header);
+        directory.extend([0; 10]);
+        directory.extend(u32(zip.len()));
+        directory.extend(name.as_bytes());
+        zip.extend(LOCAL.to_le_bytes());
+        zip.extend(header);
+        zip.extend(name.as_bytes());
+        zip.extend(packed);
+    }
+    let directory_at = zip.len();
+    zip.extend(&directory);
+    zip.extend(END.to_le_bytes());
+    zip.extend([0; 4]);
+    zip.extend(u16(files.len()));
+    zip.extend(u16(files.len()));
+    zip.extend(u32(directory.len()));
+    zip.extend(u32(directory_at));
+    zip.extend([0; 2]);
+    zip
+}
+
 /// What the directory says of an entry.
 struct Header<'a> {
     name: &'a [u8],
