@@ -35,14 +35,7 @@ pub async fn get(id: SourceId, path: &str) -> Result<Rc<str>, ApiError> {
     if let Some(text) = known(id) {
         return Ok(text);
     }
-    let text: Rc<str> = match api::source(&hex(&id.0)).await {
-        Ok(text) => text.into(),
-        // What was opened may be another state of the file.
-        Err(error) => match opened::source(path).await {
-            Some(text) if SourceId::of(text.as_bytes()) == id => text,
-            _ => return Err(error),
-        },
-    };
+    let text: Rc<str> = api::source(&hex(&id.0)).await?.into();
     SOURCES.with_borrow_mut(|sources| {
         sources.push_back((id, text.clone()));
         if sources.len() > KEPT {
