@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "nod
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { World, lineThat, missing, root, state } from "./fixture.mjs";
+import { World, missing, root, state } from "./fixture.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -28,7 +28,7 @@ async function drop(page, ...paths) {
   const devtools = await page.context().newCDPSession(page);
   const data = { items: [], files: paths, dragOperationsMask: 1 };
   for (const type of ["dragEnter", "dragOver", "drop"]) {
-    await devtools.send("Input.dispatchDragEvent", { type, x: 600, y: 400, data });
+    await devtools.send("Input.dispatchDragEvent", { type, x: 200, y: 300, data });
   }
 }
 
@@ -74,7 +74,12 @@ describe("the offline page", { skip: missing(), concurrency: false }, () => {
   });
   after(() => world?.end());
 
-  const open = (path = "/", options = {}) => world.page(relay.url + path, options);
+  const open = async (path = "/", options = {}) => {
+    const page = await world.page(relay.url + path, options);
+    // Before the page's program runs, nobody takes files.
+    await state(page);
+    return page;
+  };
   const finish = async (page) => {
     assert.deepEqual(page.complaints, []);
     await page.context().close();
@@ -104,7 +109,7 @@ describe("the offline page", { skip: missing(), concurrency: false }, () => {
     const total = /total:.*?([\d.]+)%/.exec(go(["tool", "cover", `-func=${profile}`], sources))[1];
     const percent = (100 * found.statementsCovered) / found.statementsTotal;
     assert.equal(percent.toFixed(1), total);
-    await page.getByRole("button", { name: /^cover\.out/ }).waitFor();
+    await page.locator(".opened .process", { hasText: "cover.out" }).waitFor();
     // What is only for running programs is not there.
     assert.equal(await page.locator("#record").isVisible(), false);
     assert.equal(await page.locator(".pill").textContent(), "From files");
@@ -133,7 +138,7 @@ describe("the offline page", { skip: missing(), concurrency: false }, () => {
     const found = await opened(page, (found) => found.functions > 2);
     assert.match(found.route, /opened=[0-9a-f]{32}/);
     await page.getByRole("treeitem", { name: /^roman\.go\b/ }).click();
-    await lineThat(page, 1, (line) => line.text.length > 0, "text");
+    await page.locator(".code .line code", { hasText: "func " }).first().waitFor();
     await page.getByRole("tab", { name: "Functions" }).click();
     const name = /^func (?:\(.*?\) )?(\w+)/m.exec(readFileSync(join(sources, "roman/roman.go"), "utf8"))[1];
     await page.locator(".function-row .name", { hasText: name }).first().waitFor();
@@ -191,7 +196,7 @@ describe("the offline page", { skip: missing(), concurrency: false }, () => {
       document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
     }, readFileSync(profile, "utf8"));
     await opened(page);
-    await page.getByRole("button", { name: /^pasted text/ }).waitFor();
+    await page.locator(".opened .process", { hasText: "pasted text" }).waitFor();
     await finish(page);
   });
 
@@ -227,7 +232,7 @@ describe("the offline page", { skip: missing(), concurrency: false }, () => {
     assert.equal(again.statementsCovered, found.statementsCovered);
     assert.equal(again.route, found.route);
     await page.getByRole("treeitem", { name: /^roman\.go\b/ }).click();
-    await lineThat(page, 1, (line) => line.text.length > 0, "text");
+    await page.locator(".code .line code", { hasText: "func " }).first().waitFor();
     await page.getByRole("tab", { name: "Opened" }).click();
     await page.getByRole("button", { name: "Forget all" }).click();
     await page.getByRole("heading", { name: "Or open coverage files" }).waitFor();
@@ -259,7 +264,7 @@ describe("the offline page", { skip: missing(), concurrency: false }, () => {
     await drop(page, profile);
     await opened(page);
     await page.locator("#show-live").click();
-    await page.getByRole("button", { name: /^cover\.out/ }).waitFor();
+    await page.locator(".opened .process", { hasText: "cover.out" }).waitFor();
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= 380, `${wide} pixels wide`);
     await finish(page);

@@ -15,15 +15,14 @@
 //! ```
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use algebra::paths::best_match;
 use coverage::Profile;
 use gloo::storage::{LocalStorage, Storage};
 use js_sys::{Array, ArrayBuffer, Uint8Array};
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
-use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 use wire::RelayToViewer;
@@ -61,9 +60,10 @@ struct Running {
 #[derive(Default)]
 struct Desk {
     running: Option<Running>,
-    waiting: VecDeque<Array>,
-    names: Vec<String>,
-    blobs: Vec<Blob>,
+    waiting: Array,
+    /// Names of sources, and their content, as the worker sent them.
+    names: Array,
+    blobs: Array,
 }
 
 thread_local! {
@@ -126,12 +126,10 @@ pub(super) fn start(session: Session) {
 /// Reads files: `names` with the folders that lead to them, and their content.
 pub fn open(session: Session, names: &Array, files: &Array) {
     let job = Array::of3(&"read".into(), names, files);
-    let (names, blobs) = DESK.with_borrow(|desk| {
-        let names: Array = desk.names.iter().map(|name| JsValue::from_str(name)).collect();
-        (names, desk.blobs.iter().collect::<Array>())
+    DESK.with_borrow(|desk| {
+        job.push(&desk.names);
+        job.push(&desk.blobs);
     });
-    job.push(&names);
-    job.push(&blobs);
     order(session, job);
 }
 
@@ -155,8 +153,8 @@ pub fn forget(session: Session) {
         }
     });
     DESK.with_borrow_mut(|desk| {
-        desk.names.clear();
-        desk.blobs.clear();
+        desk.names = Array::new();
+        desk.blobs = Array::new();
     });
     LocalStorage::delete(KEPT);
     session.unread.set(Vec::new());
@@ -186,7 +184,7 @@ fn away(session: Session) {
 /// Ends the reading under way, and those that wait. What is open stays.
 pub fn cancel(session: Session) {
     DESK.with_borrow_mut(|desk| {
-        desk.waiting.clear();
+        desk.waiting = Array::new();
         if let Some(running) = desk.running.take() {
             running.worker.terminate();
         }
@@ -197,7 +195,7 @@ pub fn cancel(session: Session) {
 
 /// Gives the worker something to do, when it is done with what came before.
 fn order(session: Session, job: Array) {
-    DESK.with_borrow_mut(|desk| desk.waiting.push_back(job));
+    DESK.with_borrow_mut(|desk| desk.waiting.push(&job));
     next(session);
 }
 
@@ -206,7 +204,7 @@ fn next(session: Session) {
         if desk.running.is_some() {
             return;
         }
-        let Some(job) = desk.waiting.pop_front() else { return };
+        let Ok(job) = desk.waiting.shift().dyn_into::<Array>() else { return };
         session.opening.set(Some(Progress::default()));
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
@@ -259,11 +257,9 @@ fn answered(session: Session, message: &Array) {
             receive(session, &Uint8Array::new(&buffer).to_vec());
         }
         "sources" => {
-            let (names, blobs): (Array, Array) =
-                (message.get(1).unchecked_into(), message.get(2).unchecked_into());
             DESK.with_borrow_mut(|desk| {
-                desk.names = names.iter().filter_map(|name| name.as_string()).collect();
-                desk.blobs = blobs.iter().map(JsCast::unchecked_into).collect();
+                desk.names = message.get(1).unchecked_into();
+                desk.blobs = message.get(2).unchecked_into();
             });
             let _ = LocalStorage::raw().set_item(KEPT, "1");
             session.sources.update(|version| *version += 1);
@@ -282,8 +278,10 @@ fn receive(session: Session, message: &[u8]) {
     let taken = RelayToViewer::decode(message).and_then(|frames| {
         write(|data| {
             let structure = data.live.structure;
-            let result =
-                frames.into_iter().try_for_each(|frame| data.live.apply(frame, &mut Vec::new()));
+            let mut result = Ok(());
+            for frame in frames {
+                result = result.and(data.live.apply(frame, &mut Vec::new()));
+            }
             data.live.structure = structure;
             result
         })
@@ -326,20 +324,16 @@ fn done(session: Session, unread: Vec<String>, id: &str) {
 
 /// The source of a file of a profile, among those that were opened.
 pub async fn source(path: &str) -> Option<Rc<str>> {
-    let blob = DESK.with_borrow(|desk| {
-        let at = match desk.names.iter().position(|name| name == path) {
-            Some(at) => at,
-            None => {
-                let found = best_match(path, desk.names.iter().map(String::as_str))?;
-                // The one file may be meant for another one of the profile.
-                let files = read(|data| data.view.shape().clone());
-                let back = best_match(found, files.files().iter().map(|file| file.path.as_str()));
-                back.filter(|&back| back == path)?;
-                desk.names.iter().position(|name| name == found)?
-            }
-        };
-        desk.blobs.get(at).cloned()
+    let (names, blobs) = DESK.with_borrow(|desk| (desk.names.clone(), desk.blobs.clone()));
+    let names: Vec<String> = names.iter().filter_map(|name| name.as_string()).collect();
+    let at = names.iter().position(|name| name == path).or_else(|| {
+        let found = best_match(path, names.iter().map(String::as_str))?;
+        // The file may be meant for another one of the profile.
+        let shape = read(|data| data.view.shape().clone());
+        let back = best_match(found, shape.files().iter().map(|file| file.path.as_str()))?;
+        names.iter().position(|name| back == path && name == found)
     })?;
+    let blob: Blob = blobs.get(at as u32).unchecked_into();
     let text = JsFuture::from(blob.text()).await.ok()?;
     text.as_string().map(Into::into)
 }

@@ -37,17 +37,9 @@ pub async fn get(id: SourceId, path: &str) -> Result<Rc<str>, ApiError> {
         return Ok(text);
     }
     let name = hex(&id.0);
-    let got = match embedded::source(&name) {
-        Some(text) => text.ok_or(ApiError::NotFound),
-        None => api::source(&name).await,
-    };
-    let text: Rc<str> = match got {
-        Ok(text) => text.into(),
-        // What was opened may be another state of the file.
-        Err(error) => match opened::source(path).await {
-            Some(text) if SourceId::of(text.as_bytes()) == id => text,
-            _ => return Err(error),
-        },
+    let text: Rc<str> = match embedded::source(&name) {
+        Some(text) => text.ok_or(ApiError::NotFound)?.into(),
+        None => api::source(&name).await?.into(),
     };
     SOURCES.with_borrow_mut(|sources| {
         sources.push_back((id, text.clone()));
