@@ -11,14 +11,20 @@
 //! and one of our own for counts that grow, [`since`]: what ran between two readings.
 //!
 //! Parts of a profile: [`filter`] by file, [`select`] by unit, [`ignore`] by what the sources say,
-//! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap`] renames.
+//! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap`] renames, and
+//! [`with_functions`] names functions where a format has none.
 //! [`patch()`] says of the lines that a diff changes whether they ran.
+//!
+//! [`doubts()`] finds files whose numbers mislead, as where builds of different versions were
+//! merged.
 //!
 //! Nothing here reads or writes; results are new profiles, arguments stay as they are. Profiles
 //! that share their [`Shape`](coverage::Shape) are combined column by column, others by a hash of
 //! their units; the order of the result is that of the first profile that has the unit.
 
 pub mod columns;
+mod doubts;
+mod functions;
 pub mod ignore;
 pub mod lines;
 mod merge;
@@ -30,6 +36,8 @@ mod pattern;
 mod remap;
 mod select;
 
+pub use doubts::{Doubt, doubts};
+pub use functions::with_functions;
 pub use merge::merge;
 pub use origin::{Origin, main_modules, origin};
 pub use pair::{intersect, since, subtract};
