@@ -10,8 +10,9 @@
 //! ```text
 //! page → worker   ["read", names, blobs, source names, source blobs]     ["url", address]
 //!                 ["keep", frames*]   ["forget", id or ""]   ["restore"]
+//!                 ["compare", operation, id, id]   of merge, intersect, subtract
 //! worker → page   ["ready"]   ["progress", thousandths, text]   ["frames", buffer]
-//!                 ["sources", names, blobs]   ["done", unread files*, id to show]
+//!                 ["sources", names, blobs]   ["failed", reason]   ["done", unread files*, id to show]
 //! ```
 
 use std::cell::RefCell;
@@ -125,6 +126,11 @@ pub fn open(session: Session, names: &Array, files: &Array) {
     job.push(&names);
     job.push(&blobs);
     order(session, job);
+}
+
+/// Computes a profile of two opened ones and shows it.
+pub fn compare(session: Session, operation: &str, a: String, b: String) {
+    order(session, Array::of4(&"compare".into(), &operation.into(), &a.into(), &b.into()));
 }
 
 /// Closes an opened profile and forgets it.
@@ -260,6 +266,7 @@ fn answered(session: Session, message: &Array) {
             let _ = LocalStorage::raw().set_item(KEPT, "1");
             session.sources.update(|version| *version += 1);
         }
+        "failed" => session.fail(text(1)),
         "done" => {
             let unread: Array = message.get(1).unchecked_into();
             done(session, unread.iter().filter_map(|line| line.as_string()).collect(), &text(2));
