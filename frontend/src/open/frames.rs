@@ -17,6 +17,7 @@ use crate::session::model::OPENED;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct About {
     /// Its content's id: [`id`] of the profile as it was read. It stays when functions get names.
+    /// Of a comparison, a hash of what was compared and how.
     pub id: [u8; 16],
     /// What it is called: the file or folder.
     pub name: String,

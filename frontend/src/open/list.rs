@@ -1,12 +1,14 @@
 //! The panel of opened profiles: what is open, what was odd in it, and what could not be read.
 
-use web_sys::{Element, HtmlElement};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlElement, HtmlSelectElement};
 
-use crate::session::opened::close;
+use crate::session::opened::{self, close};
 use crate::session::scope::Scope;
 use crate::session::{Data, Session, read};
-use crate::ui::bind::{self, click, flag, memo, part, shown, text};
+use crate::ui::bind::{self, click, effect, flag, memo, part, shown, text};
 use crate::ui::dom::{Bar, child};
+use crate::ui::state::Derived;
 use crate::ui::text::{grouped, percent, plural};
 
 /// An opened profile, as it is shown.
@@ -50,6 +52,7 @@ pub fn bind(session: Session, panel: &HtmlElement) {
     part(&bind::at(panel, "ul"), move || {
         items.with(|items| items.iter().map(|item| row(session, item)).collect())
     });
+    compare(session, &bind::at(panel, ".compare"), items);
     let unread = session.unread;
     let failures = bind::at(panel, ".unread");
     shown(&failures, move || unread.with(|unread| !unread.is_empty()));
@@ -61,6 +64,41 @@ pub fn bind(session: Session, panel: &HtmlElement) {
     shown(&bind::at(panel, ".kept"), move || {
         items.with(|items| !items.is_empty()) || session.sources.with(|version| *version > 0)
     });
+}
+
+/// The form that compares two profiles, where there are two.
+fn compare(session: Session, form: &HtmlElement, items: Derived<Vec<Item>>) {
+    shown(form, move || items.with(|items| items.len() > 1));
+    let sides = ["a", "b"].map(|name| -> HtmlSelectElement {
+        bind::at(form, &format!("[name={name}]")).unchecked_into()
+    });
+    for (default, side) in sides.clone().into_iter().enumerate() {
+        effect(move || {
+            let chosen = side.value();
+            side.set_text_content(None);
+            items.with(|items| {
+                for item in items {
+                    let option = child(&side, "option", "");
+                    option.set_text_content(Some(&item.name));
+                    bind::set(&option, "value", &item.id);
+                }
+                let is_there = items.iter().any(|item| item.id == chosen);
+                let id =
+                    if is_there { Some(&chosen) } else { items.get(default).map(|item| &item.id) };
+                side.set_value(id.map_or("", |id| id));
+            });
+        });
+    }
+    for operation in ["merge", "intersect", "subtract", "new"] {
+        let sides = sides.clone();
+        click(&bind::at(form, &format!("[value={operation}]")), move || {
+            let [a, b] = sides.each_ref().map(HtmlSelectElement::value);
+            match operation {
+                "new" => opened::compare(session, "subtract", b, a),
+                _ => opened::compare(session, operation, a, b),
+            }
+        });
+    }
 }
 
 /// Most lines that a list shows.

@@ -10,8 +10,10 @@
 //! ```text
 //! page → worker   ["read", names, blobs, source names, source blobs]     ["url", address]
 //!                 ["keep", frames*]   ["forget", id or ""]   ["restore"]   ["write", id]
+//!                 ["compare", operation, id, id]   of merge, intersect, subtract
 //! worker → page   ["ready"]   ["progress", thousandths, text]   ["frames", buffer]
-//!                 ["sources", names, blobs]   ["file", name, bytes]   ["done", unread files*, id to show]
+//!                 ["sources", names, blobs]   ["file", name, bytes]   ["failed", reason]
+//!                 ["done", unread files*, id to show]
 //! ```
 
 use std::cell::RefCell;
@@ -131,6 +133,11 @@ pub fn open(session: Session, names: &Array, files: &Array) {
         job.push(&desk.blobs);
     });
     order(session, job);
+}
+
+/// Computes a profile of two opened ones and shows it.
+pub fn compare(session: Session, operation: &str, a: String, b: String) {
+    order(session, Array::of4(&"compare".into(), &operation.into(), &a.into(), &b.into()));
 }
 
 /// Closes an opened profile and forgets it.
@@ -265,6 +272,7 @@ fn answered(session: Session, message: &Array) {
             session.sources.update(|version| *version += 1);
         }
         "file" => api::save_part(&text(1), &message.get(2)),
+        "failed" => session.fail(text(1)),
         "done" => {
             let unread: Array = message.get(1).unchecked_into();
             done(session, unread.iter().filter_map(|line| line.as_string()).collect(), &text(2));

@@ -113,11 +113,16 @@ impl Keep {
         let found = async {
             let (_, store) = self.store(PROFILES, IdbTransactionMode::Readonly)?;
             let all: Array = result(&store.get_all().ok()?).await?.dyn_into().ok()?;
-            let messages = |value: JsValue| -> Vec<Vec<u8>> {
-                let value: Array = value.dyn_into().unwrap_or_default();
-                value.iter().map(|bytes| Uint8Array::new(&bytes).to_vec()).collect()
-            };
             Some(all.iter().map(messages).collect())
+        };
+        found.await.unwrap_or_default()
+    }
+
+    /// The messages of one profile; none where it is not kept.
+    pub(crate) async fn profile(&self, id: &str) -> Vec<Vec<u8>> {
+        let found = async {
+            let (_, store) = self.store(PROFILES, IdbTransactionMode::Readonly)?;
+            Some(messages(result(&store.get(&id.into()).ok()?).await?))
         };
         found.await.unwrap_or_default()
     }
@@ -145,6 +150,11 @@ impl Keep {
             let _ = JsFuture::from(over).await;
         }
     }
+}
+
+fn messages(value: JsValue) -> Vec<Vec<u8>> {
+    let value: Array = value.dyn_into().unwrap_or_default();
+    value.iter().map(|bytes| Uint8Array::new(&bytes).to_vec()).collect()
 }
 
 /// What a request comes to, if it succeeds.

@@ -3,6 +3,7 @@
 //!
 //! What it is told and what it answers stands in `frontend::session::opened`.
 
+mod compare;
 mod input;
 mod keep;
 mod opened;
@@ -53,6 +54,12 @@ fn done(unread: &[String], id: &str) {
     answer(&Array::of3(&"done".into(), &unread, &id.into()));
 }
 
+/// Gives up, for a reason that is no file's.
+fn fail(reason: &str) {
+    answer(&Array::of2(&"failed".into(), &reason.into()));
+    done(&[], "");
+}
+
 /// Does what the page asks for, to the end.
 async fn work(job: Array) {
     let text = |at| job.get(at).as_string().unwrap_or_default();
@@ -88,6 +95,7 @@ async fn work(job: Array) {
             }
             done(&[], "");
         }
+        "compare" => compare(&text(1), &text(2), &text(3)).await,
         "restore" => {
             if let Some(keep) = Keep::open().await {
                 let sources = keep.sources().await;
@@ -111,6 +119,33 @@ fn write(profile: Option<Profile>) {
         let zip = Uint8Array::from(&zip[..]);
         answer(&Array::of3(&"file".into(), &"covdata.zip".into(), &zip));
     }
+}
+
+/// Compares two profiles that are kept, sends the result, and keeps it too.
+async fn compare(operation: &str, a: &str, b: &str) {
+    progress(500, "Comparing");
+    if a == b {
+        fail("Choose two profiles that differ");
+        return;
+    }
+    let Some(keep) = Keep::open().await else {
+        fail("This browser keeps no files for this page, and so can't compare them");
+        return;
+    };
+    let (a, b) = (keep.profile(a).await, keep.profile(b).await);
+    let (Some(a), Some(b)) = (opened::kept(&a), opened::kept(&b)) else {
+        fail("A profile is not kept any more: open it again to compare it");
+        return;
+    };
+    let Some(Kept { about, profile }) = compare::compare(operation, a, b) else {
+        fail("This page and its worker are of different releases: load the page again");
+        return;
+    };
+    let id = frontend::session::model::hex(&about.id);
+    let messages = frontend::open::frames::encode(&about, &profile);
+    messages.iter().for_each(|message| send_frames(message));
+    keep.put(&id, &messages).await;
+    done(&[], &id);
 }
 
 fn inputs(names: &Array, files: &Array) -> Vec<Input> {

@@ -137,16 +137,11 @@ fn live(messages: &[Vec<u8>]) -> Option<Live> {
     Some(live)
 }
 
-/// A kept profile anew, if sources that came later give names to its functions.
-pub(crate) fn renamed(messages: &[Vec<u8>], sources: &Sources) -> Option<(String, Vec<Vec<u8>>)> {
+/// The profile that messages bring.
+pub(crate) fn kept(messages: &[Vec<u8>]) -> Option<Kept> {
     let live = live(messages)?;
     let info = &live.opened.first()?.info;
-    let id = hex(&info.key);
-    let profile = profile_in(&live, &id)?;
-    if !named::is_bare(&profile) {
-        return None;
-    }
-    let fresh = complete(&profile, sources);
+    let profile = profile_in(&live, &hex(&info.key))?;
     let about = About {
         id: info.key,
         name: info.service.clone(),
@@ -154,7 +149,17 @@ pub(crate) fn renamed(messages: &[Vec<u8>], sources: &Sources) -> Option<(String
         n_files: info.pid,
         notes: info.arguments.clone(),
     };
-    (fresh.shape() != profile.shape()).then(|| (id, frames::encode(&about, &fresh)))
+    Some(Kept { about, profile })
+}
+
+/// A kept profile anew, if sources that came later give names to its functions.
+pub(crate) fn renamed(messages: &[Vec<u8>], sources: &Sources) -> Option<(String, Vec<Vec<u8>>)> {
+    let Kept { about, profile } = kept(messages)?;
+    if !named::is_bare(&profile) {
+        return None;
+    }
+    let fresh = complete(&profile, sources);
+    (fresh.shape() != profile.shape()).then(|| (hex(&about.id), frames::encode(&about, &fresh)))
 }
 
 #[cfg(test)]
