@@ -184,7 +184,9 @@ fn bind(wasm: &Path, name: &str, out: &Path, dist: &Path) -> Result<(Vec<u8>, Ve
     let read = |name: &str| {
         fs::read(folder.join(name)).map_err(|error| format!("wasm-bindgen's {name}: {error}"))
     };
-    let made = (read(&format!("{name}_bg.wasm"))?, read(&format!("{name}.js"))?);
+    let js = read(&format!("{name}.js"))?;
+    let js = String::from_utf8(js).map_err(|_| "wasm-bindgen's script is no text")?;
+    let made = (read(&format!("{name}_bg.wasm"))?, lean(&js).into_bytes());
     // Scripts that crates bring along.
     let snippets = folder.join("snippets");
     for path in pack::files(&snippets) {
@@ -192,6 +194,22 @@ fn bind(wasm: &Path, name: &str, out: &Path, dist: &Path) -> Result<(Vec<u8>, Ve
         put(dist, &name, &fs::read(&path).map_err(|error| format!("{name}: {error}"))?)?;
     }
     Ok(made)
+}
+
+/// A script of wasm-bindgen without its comments and indentation, which are more than half a kilobyte
+/// even when packed. It has no text that goes over lines.
+fn lean(js: &str) -> String {
+    let mut out = String::with_capacity(js.len());
+    let mut in_comment = false;
+    for line in js.lines().map(str::trim_start) {
+        in_comment |= line.starts_with("/**");
+        if !in_comment && !line.is_empty() && !line.starts_with("//") {
+            out.push_str(line);
+            out.push('\n');
+        }
+        in_comment &= !line.contains("*/");
+    }
+    out
 }
 
 /// What takes the place of an element.
