@@ -189,7 +189,7 @@ mod tests {
     fn units_without_a_function_name_meet_those_with_one() {
         let a = kept("a", 1, "1.1,3.2 1 5\n4.1,5.2 1 1\n");
         let mut b = kept("b", 2, "");
-        let text = "mode set\npackage p p m\nfile p/a.go\nfunction \n1.1,3.2 1 1\n4.1,5.2 1 0\n";
+        let text = "mode set\npackage p p m\nfile p/a.go\nfunction -\n1.1,3.2 1 1\n4.1,5.2 1 0\n";
         b.profile = dump::parse(text).expect("the dump is right");
         let found = compare("subtract", b, a).expect("the operation is known");
         assert_eq!(found.profile.counts(), [0, 0]);
