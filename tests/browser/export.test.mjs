@@ -40,7 +40,7 @@ describe("exports", { skip: missing(), concurrency: false }, () => {
     assert.equal(saved.suggestedFilename(), "covdata.zip");
     const zip = join(world.folder, "covdata.zip");
     await saved.saveAs(zip);
-    assert.deepEqual(command("convert", "--to", "go", zip), PROFILE.trim().split("\n").sort());
+    assert.deepEqual(command("convert", "--to", "go_text", zip), PROFILE.trim().split("\n").sort());
     assert.deepEqual(page.complaints, []);
   });
 });
