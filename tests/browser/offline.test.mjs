@@ -27,8 +27,10 @@ async function violations(page) {
 async function drop(page, ...paths) {
   const devtools = await page.context().newCDPSession(page);
   const data = { items: [], files: paths, dragOperationsMask: 1 };
-  for (const type of ["dragEnter", "dragOver", "drop"]) {
+  // What the page thinks of it must have come back before the browser lets a file fall.
+  for (const type of ["dragEnter", "dragOver", "dragOver", "drop"]) {
     await devtools.send("Input.dispatchDragEvent", { type, x: 200, y: 300, data });
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => done())));
   }
 }
 
