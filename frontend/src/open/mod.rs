@@ -1,4 +1,4 @@
-//! Opening files: dropped, picked, pasted. What they hold goes to [`opened`](crate::session::opened).
+//! Opening files: dropped, picked, pasted. What they hold goes to [`opened`].
 
 pub mod frames;
 pub mod list;
