@@ -10,8 +10,8 @@
 //!
 //! and one of our own for counts that grow, [`since`]: what ran between two readings.
 //!
-//! Parts of a profile: [`filter`] by file, [`select`] by unit, [`ignore`] by what the sources say,
-//! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap`] renames, and
+//! Parts of a profile: [`filter`] by file, [`select()`] by unit, [`ignore`] by what the sources say,
+//! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap()`] renames, and
 //! [`with_functions`] names functions where a format has none.
 //! [`patch()`] says of the lines that a diff changes whether they ran.
 //!

@@ -1,6 +1,6 @@
 //! Writing Go coverage meta-data and counter files, as Go 1.26's tools write them.
 //!
-//! Layouts: [`go_meta`](crate::go_meta) and [`go_counters`](crate::go_counters). Packages keep
+//! Layouts: [`go_meta`] and [`go_counters`]. Packages keep
 //! their bytes; only what names a package by its position is made anew.
 
 use std::collections::{BTreeMap, HashMap};
