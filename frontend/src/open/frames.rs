@@ -8,8 +8,7 @@
 
 use coverage::Profile;
 use wire::frame::{Counts, Frame, PackageCounts, Process};
-use wire::table::{TableFile, TableFunction, TableUnit};
-use wire::{RelayToViewer, SourceId, Table, TableId, limits};
+use wire::{RelayToViewer, Table, TableId, limits};
 
 use crate::session::model::OPENED;
 
@@ -35,7 +34,7 @@ const MESSAGE_BYTES: usize = 2 << 20;
 /// The id of a profile: a hash of its structure and its counts.
 pub fn id(profile: &Profile) -> [u8; 16] {
     let mut bytes = Vec::new();
-    for (table, units) in tables(profile) {
+    for (table, units) in Table::of_shape(profile.shape(), profile.mode()) {
         bytes.extend(TableId::of(&table.encode()).0);
         for unit in units {
             bytes.extend(profile.counts().get(unit as usize).unwrap_or(&0).to_le_bytes());
@@ -70,7 +69,7 @@ pub fn encode(about: &About, profile: &Profile) -> Vec<Vec<u8>> {
     let mut messages = Vec::new();
     let mut message = Vec::new();
     RelayToViewer::Process(process).encode(&mut message);
-    for (package, (table, places)) in (0..).zip(tables(profile)) {
+    for (package, (table, places)) in (0..).zip(Table::of_shape(profile.shape(), profile.mode())) {
         let bytes = table.encode();
         let tables = vec![TableId::of(&bytes)];
         RelayToViewer::Table(bytes).encode(&mut message);
@@ -93,48 +92,6 @@ pub fn encode(about: &About, profile: &Profile) -> Vec<Vec<u8>> {
         messages.push(message);
     }
     messages
-}
-
-/// The structure of every package, and where its units stand in the profile.
-fn tables(profile: &Profile) -> Vec<(Table, Vec<u32>)> {
-    let shape = profile.shape();
-    let mut tables: Vec<(Table, Vec<u32>)> = shape
-        .packages()
-        .iter()
-        .map(|package| {
-            let table = Table {
-                package: package.path.clone(),
-                name: package.name.clone(),
-                module: package.module.clone(),
-                mode: profile.mode(),
-                ..Table::default()
-            };
-            (table, Vec::new())
-        })
-        .collect();
-    // Position of each file in its table.
-    let mut files = Vec::new();
-    for file in shape.files() {
-        let (table, _) = &mut tables[file.package.index()];
-        files.push(u32::try_from(table.files.len()).unwrap_or(u32::MAX));
-        let path = file.path.to_string();
-        table.files.push(TableFile { path, source: SourceId::UNKNOWN });
-    }
-    for function in shape.functions() {
-        let (table, places) = &mut tables[shape.file(function.file).package.index()];
-        let range = function.units.start as usize..function.units.end as usize;
-        let statements = &shape.unit_statements()[range.clone()];
-        let cells = shape.unit_spans()[range].iter().zip(statements);
-        let units = cells.map(|(&span, &statements)| TableUnit { span, statements }).collect();
-        places.extend(function.units.clone());
-        table.functions.push(TableFunction {
-            name: function.name.clone(),
-            file: files[function.file.index()],
-            literal: function.literal,
-            units,
-        });
-    }
-    tables
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@
 //! Units stand in the order of their counters. The table holds no path of the machine that built
 //! it, so every machine that builds the same sources gets the same bytes, and so the same id.
 
-use coverage::{Mode, Shape, ShapeBuilder, Span};
+use coverage::{FunctionIdx, Mode, Package, Shape, ShapeBuilder, Span};
 use sha2::{Digest, Sha256};
 
 use crate::codec::{Reader, WireError, Writer};
@@ -232,6 +232,40 @@ impl Table {
             return Err(reader.malformed("bytes after the table"));
         }
         Ok(table)
+    }
+
+    /// The packages of a shape, in its order, each with the positions of its units in the shape, in
+    /// the order of the table. Sources, entries and where a package comes from are left open.
+    pub fn of_shape(shape: &Shape, mode: Mode) -> Vec<(Self, Vec<u32>)> {
+        let empty = |package: &Package| {
+            let Package { path, name, module } = package.clone();
+            (Self { package: path, name, module, mode, ..Self::default() }, Vec::new())
+        };
+        let mut tables: Vec<_> = shape.packages().iter().map(empty).collect();
+        // Position of each file in its table.
+        let mut positions = Vec::with_capacity(shape.files().len());
+        for file in shape.files() {
+            let Some((table, _)) = tables.get_mut(file.package.index()) else { continue };
+            positions.push(u32::try_from(table.files.len()).unwrap_or(u32::MAX));
+            let path = file.path.to_string();
+            table.files.push(TableFile { path, source: SourceId::UNKNOWN });
+        }
+        for (function_idx, function) in (0..).map(FunctionIdx).zip(shape.functions()) {
+            let package = shape.file(function.file).package;
+            let Some((table, places)) = tables.get_mut(package.index()) else { continue };
+            let units = shape.units_of(function_idx).map(|unit_idx| {
+                let unit = shape.unit(unit_idx);
+                TableUnit { span: unit.span, statements: unit.statements }
+            });
+            places.extend(function.units.clone());
+            table.functions.push(TableFunction {
+                name: function.name.clone(),
+                file: positions.get(function.file.index()).copied().unwrap_or(u32::MAX),
+                literal: function.literal,
+                units: units.collect(),
+            });
+        }
+        tables
     }
 
     /// Adds the package to a shape; its units follow those built before, in counter order.

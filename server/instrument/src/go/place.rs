@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use formats::go_meta::{self, Meta};
 use serde::Serialize;
-use wire::table::{SourceId, Table, TableFile, TableFunction, TableUnit};
+use wire::table::{SourceId, Table};
 
 use super::GoError;
 use super::packages::Package;
@@ -171,31 +171,17 @@ fn table(
     entries: Vec<u32>,
     scratch: &Path,
 ) -> Table {
-    let mut known: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut files = Vec::new();
-    let mut functions = Vec::with_capacity(meta.functions.len());
-    for function in &meta.functions {
-        let file = *known.entry(function.file).or_insert_with(|| {
-            let base = function.file.rsplit('/').next().unwrap_or_default();
-            let is_base =
-                |source: &&Source| source.path.file_name().is_some_and(|name| name == base);
-            let source = sources.iter().find(is_base).map(|source| source.id);
-            let source = source.or_else(|| others.get(base).copied());
-            // The tool saw copies; a list of files goes by the paths that it is given.
-            let path = match Path::new(function.file).strip_prefix(scratch) {
-                Ok(relative) => package.directory.join(relative).to_string_lossy().into_owned(),
-                Err(_) => function.file.to_owned(),
-            };
-            files.push(TableFile { path, source: source.unwrap_or(SourceId::UNKNOWN) });
-            u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
-        });
-        let units = meta.units_of(function).iter();
-        functions.push(TableFunction {
-            name: function.name.to_owned(),
-            file,
-            literal: function.literal,
-            units: units.map(|u| TableUnit { span: u.span, statements: u.statements }).collect(),
-        });
+    let Table { mut files, functions, .. } = crate::table_of(meta, names.style.mode);
+    for file in &mut files {
+        let base = file.path.rsplit('/').next().unwrap_or_default();
+        let is_base = |source: &&Source| source.path.file_name().is_some_and(|name| name == base);
+        let source = sources.iter().find(is_base).map(|source| source.id);
+        let source = source.or_else(|| others.get(base).copied());
+        file.source = source.unwrap_or(SourceId::UNKNOWN);
+        // The tool saw copies; a list of files goes by the paths that it is given.
+        if let Ok(relative) = Path::new(&file.path).strip_prefix(scratch) {
+            file.path = package.directory.join(relative).to_string_lossy().into_owned();
+        }
     }
     Table {
         package: package.path.clone(),

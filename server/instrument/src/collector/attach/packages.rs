@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use coverage::Mode;
 use formats::go_meta::{self, Granularity, Meta, Stated};
 use formats::go_write;
-use wire::table::{Origin, Table, TableFile, TableFunction, TableUnit};
+use wire::table::{Origin, Table};
 use wire::{TableId, limits as wire_limits};
 
 use super::super::layout::{u32_at, u64_at};
@@ -253,39 +253,14 @@ fn read_blob(process: &Process, entry: Entry) -> Option<(Entry, Vec<u8>)> {
 /// The table of a package, the only one of this meta-data.
 fn table(meta: &Meta<'_>, mode: Mode, shared: &mut Shared<'_>) -> Table {
     let Some(package) = meta.packages.first() else { return Table::default() };
-    let mut known: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut paths = Vec::new();
-    let mut functions = Vec::with_capacity(meta.functions.len());
-    for function in &meta.functions {
-        let file = *known.entry(function.file).or_insert_with(|| {
-            paths.push(function.file);
-            u32::try_from(paths.len() - 1).unwrap_or(u32::MAX)
-        });
-        let units = meta.units_of(function).iter();
-        functions.push(TableFunction {
-            name: function.name.to_owned(),
-            file,
-            literal: function.literal,
-            units: units.map(|u| TableUnit { span: u.span, statements: u.statements }).collect(),
-        });
-    }
-    let files = (0..).zip(&paths).map(|(file_idx, path)| {
-        let units = functions.iter().filter(|function| function.file == file_idx);
+    let mut table = crate::table_of(meta, mode);
+    for (file_idx, file) in (0..).zip(&mut table.files) {
+        let units = table.functions.iter().filter(|function| function.file == file_idx);
         let spans = units.flat_map(|function| function.units.iter().map(|unit| unit.span));
-        let source = shared.sources.find(package.module, package.path, path, spans);
-        TableFile { path: (*path).to_owned(), source }
-    });
-    let files = files.collect();
-    Table {
-        package: package.path.to_owned(),
-        name: package.name.to_owned(),
-        module: package.module.to_owned(),
-        mode,
-        origin: origin(package.path, package.module, shared.build),
-        files,
-        functions,
-        entries: Vec::new(),
+        file.source = shared.sources.find(package.module, package.path, &file.path, spans);
     }
+    table.origin = origin(package.path, package.module, shared.build);
+    table
 }
 
 fn origin(path: &str, module: &str, build: &BuildInfo) -> Origin {
