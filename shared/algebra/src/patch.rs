@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use coverage::{FileIdx, Profile};
+use coverage::{FileIdx, Fraction, Profile};
 use thiserror::Error;
 
 use crate::lines::{Line, lines_of};
@@ -186,19 +186,22 @@ impl PatchFile {
     pub fn count(&self, state: LineState) -> u64 {
         self.lines.iter().filter(|(_, own)| *own == state).count() as u64
     }
+
+    /// Lines of which all ran, and lines on which there is something to run.
+    pub fn fraction(&self) -> Fraction {
+        let covered = self.count(LineState::Covered);
+        let others = self.count(LineState::Partial) + self.count(LineState::Uncovered);
+        Fraction { covered, total: covered + others }
+    }
 }
 
 impl Patch {
-    /// How many changed lines are in this state.
-    pub fn count(&self, state: LineState) -> u64 {
-        self.files.iter().map(|file| file.count(state)).sum()
-    }
-
     /// Lines of which all ran, and lines on which there is something to run.
-    pub fn fraction(&self) -> coverage::Fraction {
-        let covered = self.count(LineState::Covered);
-        let others = self.count(LineState::Partial) + self.count(LineState::Uncovered);
-        coverage::Fraction { covered, total: covered + others }
+    pub fn fraction(&self) -> Fraction {
+        self.files.iter().fold(Fraction::default(), |mut sum, file| {
+            sum += file.fraction();
+            sum
+        })
     }
 }
 
@@ -286,6 +289,6 @@ mod tests {
         use LineState::{Covered, NotCoverable, Partial};
         assert_eq!(found.files[0].lines, [(2, Covered), (3, Partial), (4, NotCoverable)]);
         assert_eq!(found.unknown, ["ä.md"]);
-        assert_eq!(found.fraction(), coverage::Fraction { covered: 1, total: 2 });
+        assert_eq!(found.fraction(), Fraction { covered: 1, total: 2 });
     }
 }

@@ -89,12 +89,6 @@ fn git_diff(revision: &str) -> Result<Vec<u8>> {
     Ok(diff.stdout)
 }
 
-fn fraction(file: &PatchFile) -> Fraction {
-    let covered = file.count(LineState::Covered);
-    let others = file.count(LineState::Partial) + file.count(LineState::Uncovered);
-    Fraction { covered, total: covered + others }
-}
-
 /// Lines in a state as ranges: `3-5,9`.
 fn ranges(file: &PatchFile, states: &[LineState]) -> String {
     let lines: Vec<u32> =
@@ -110,7 +104,7 @@ fn to_text(patch: &Patch) -> String {
     let mut rows: Vec<_> = patch
         .files
         .iter()
-        .map(|file| (file.path.clone(), fraction(file)))
+        .map(|file| (file.path.clone(), file.fraction()))
         .filter(|(_, fraction)| fraction.total > 0)
         .collect();
     rows.push(("total".to_owned(), patch.fraction()));
@@ -140,7 +134,7 @@ fn to_json(patch: &Patch) -> Value {
             };
             json!({
                 "path": file.path,
-                "lines": numbers(fraction(file)),
+                "lines": numbers(file.fraction()),
                 "covered": lines(LineState::Covered),
                 "partial": lines(LineState::Partial),
                 "uncovered": lines(LineState::Uncovered),

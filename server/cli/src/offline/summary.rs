@@ -121,35 +121,22 @@ fn to_json(profile: &Profile, tree: &Tree, format: &str) -> Value {
     let shape = profile.shape();
     // Units of which no function is known belong to one without a name.
     let functions = shape.functions().iter().any(|function| !function.name.is_empty());
-    let mut files: Vec<(&str, Value)> = shape
-        .files()
-        .iter()
-        .zip(&tree.files)
-        .map(|(file, totals)| {
-            let mut row = metrics(totals, functions);
-            row.insert("path".into(), file.path.as_str().into());
-            (file.path.as_str(), Value::Object(row))
-        })
-        .collect();
-    files.sort_by(|a, b| a.0.cmp(b.0));
-    let mut packages: Vec<(&str, Value)> = shape
-        .packages()
-        .iter()
-        .zip(&tree.packages)
-        .map(|(package, totals)| {
-            let mut row = metrics(totals, functions);
-            row.insert("path".into(), package.path.as_str().into());
-            (package.path.as_str(), Value::Object(row))
-        })
-        .collect();
-    packages.sort_by(|a, b| a.0.cmp(b.0));
-    let values =
-        |rows: Vec<(&str, Value)>| rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>();
+    let row = |(path, totals): (&str, &Totals)| {
+        let mut row = metrics(totals, functions);
+        row.insert("path".into(), path.into());
+        Value::Object(row)
+    };
+    let rows = |mut rows: Vec<(&str, &Totals)>| {
+        rows.sort_by_key(|(path, _)| *path);
+        rows.into_iter().map(row).collect::<Vec<_>>()
+    };
+    let packages = shape.packages().iter().map(|package| package.path.as_str());
+    let files = shape.files().iter().map(|file| file.path.as_str());
     json!({
         "format": format,
         "mode": profile.mode().as_str(),
-        "packages": values(packages),
-        "files": values(files),
+        "packages": rows(packages.zip(&tree.packages).collect()),
+        "files": rows(files.zip(&tree.files).collect()),
         "total": metrics(&tree.total, functions),
     })
 }
