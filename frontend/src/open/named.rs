@@ -1,10 +1,7 @@
 //! What a text profile doesn't say: which functions its units are of, and which module its
 //! packages. The first stands in the sources, the second in their go.mod, or else in the names.
 
-use std::sync::Arc;
-
-use coverage::{Profile, ShapeBuilder, Span};
-use formats::go_source::FunctionExtent;
+use coverage::{Package, Profile, Span};
 
 /// Hosts whose modules are mostly `host/owner/name`.
 const FORGES: &[&str] =
@@ -78,68 +75,15 @@ pub fn is_bare(profile: &Profile) -> bool {
 pub fn complete(
     profile: &Profile,
     modules: &[&str],
-    mut functions: impl FnMut(&str) -> Vec<FunctionExtent>,
+    mut functions: impl FnMut(&str) -> Vec<(String, Span)>,
 ) -> Profile {
-    let shape = profile.shape();
-    let paths: Vec<&str> = shape.packages().iter().map(|package| package.path.as_str()).collect();
-    let mut builder = ShapeBuilder::default();
-    let packages: Vec<_> = shape
-        .packages()
-        .iter()
-        .map(|package| {
-            let guess = || module_of(&package.path, modules, &paths);
-            let module = if package.module.is_empty() { guess() } else { package.module.clone() };
-            builder.package(&package.path, &package.name, &module)
-        })
-        .collect();
-    let files: Vec<_> = shape
-        .files()
-        .iter()
-        .map(|file| builder.file(packages[file.package.index()], file.path.as_str()))
-        .collect();
-    let mut known = None;
-    for function in shape.functions() {
-        let file = files[function.file.index()];
-        let units = function.units.start as usize..function.units.end as usize;
-        let mut extents: &[FunctionExtent] = &[];
-        if function.name.is_empty() {
-            if known.as_ref().is_none_or(|(of, _)| *of != function.file) {
-                known = Some((function.file, functions(shape.file(function.file).path.as_str())));
-            }
-            extents = known.as_ref().map_or(&[], |(_, extents)| extents);
-        }
-        let name_at = |span: Span| extents.iter().position(|extent| holds(extent.span, span));
-        let mut last = None;
-        for unit in units.clone() {
-            let span = shape.unit_spans()[unit];
-            let place = name_at(span);
-            let function_idx = match last {
-                Some((known, function_idx)) if known == place => function_idx,
-                _ => {
-                    let name = match place.map(|at| &extents[at]) {
-                        Some(extent) => title(extent),
-                        None => function.name.clone(),
-                    };
-                    builder.function(file, &name, function.literal)
-                }
-            };
-            last = Some((place, function_idx));
-            builder.unit(function_idx, span, shape.unit_statements()[unit]);
-        }
-        if units.is_empty() {
-            builder.function(file, &function.name, function.literal);
-        }
-    }
-    Profile::new(profile.mode(), Arc::new(builder.build()), profile.counts().to_vec())
-}
-
-fn holds(outer: Span, inner: Span) -> bool {
-    outer.start <= inner.start && inner.start < outer.end
-}
-
-fn title(extent: &FunctionExtent) -> String {
-    let FunctionExtent { name, receiver, .. } = extent;
-    if receiver.is_empty() { name.clone() } else { format!("{receiver}.{name}") }
+    let packages = profile.shape().packages();
+    let paths: Vec<&str> = packages.iter().map(|package| package.path.as_str()).collect();
+    let module = |package: &Package| match package.module.as_str() {
+        "" => module_of(&package.path, modules, &paths),
+        module => module.to_owned(),
+    };
+    algebra::with_names(profile, module, |path| functions(path.as_str()))
 }
 
 /// The module of a package: the longest of those that are known, or what its name and those of
@@ -188,7 +132,7 @@ mod tests {
         assert!(is_bare(&profile));
         let source = "package a\nfunc F() {\n\n}\nfunc (t *T) G() {\n}\n\n\nvar x = 1\n";
         let named = complete(&profile, &[], |path| match path {
-            "example.com/m/a/a.go" => go_source::functions(source),
+            "example.com/m/a/a.go" => go_source::named_extents(source),
             _ => Vec::new(),
         });
         assert_eq!(named.counts(), profile.counts());

@@ -1,75 +1,69 @@
-//! Functions for profiles that name none.
+//! Names for profiles that have none.
 
-use coverage::{Profile, ShapeBuilder, SourcePath, Span};
+use coverage::{FileIdx, Package, Profile, ShapeBuilder, SourcePath, Span};
 
-/// Gives units whose function has no name to the functions that the source has: each to the last
-/// one that starts before the unit and does not end before it. `functions` gives name and extent
-/// of those of a file, in the order of the source; for files without any, and for units outside of
-/// all, nothing changes.
-pub fn with_functions(
+/// Gives units whose function has no name to the functions that the source has: each to the one
+/// around its start. `functions` gives name and extent of those of a file, in the order of the
+/// source; for files without any, and for units outside of all, nothing changes. `module` gives
+/// the module of each package. Counts stay the same, and units keep their order.
+pub fn with_names(
     profile: &Profile,
+    mut module: impl FnMut(&Package) -> String,
     mut functions: impl FnMut(&SourcePath) -> Vec<(String, Span)>,
 ) -> Profile {
     let shape = profile.shape();
-    let extents: Vec<Vec<(String, Span)>> = {
-        let mut nameless = vec![false; shape.files().len()];
-        for function in shape.functions().iter().filter(|function| function.name.is_empty()) {
-            nameless[function.file.index()] = true;
-        }
-        let files = shape.files().iter().zip(nameless);
-        files
-            .map(|(file, nameless)| if nameless { functions(&file.path) } else { Vec::new() })
-            .collect()
-    };
-    if extents.iter().all(Vec::is_empty) {
-        return profile.clone();
-    }
     let mut builder = ShapeBuilder::default();
     let packages: Vec<_> = shape
         .packages()
         .iter()
-        .map(|row| builder.package(&row.path, &row.name, &row.module))
+        .map(|row| builder.package(&row.path, &row.name, &module(row)))
         .collect();
     let files: Vec<_> = shape
         .files()
         .iter()
         .map(|row| builder.file(packages[row.package.index()], row.path.as_str()))
         .collect();
-    let mut counts = Vec::with_capacity(profile.counts().len());
+    let mut known: Option<(FileIdx, Vec<(String, Span)>)> = None;
     for row in shape.functions() {
-        let extents = &extents[row.file.index()];
         let file = files[row.file.index()];
-        let mut add = |builder: &mut ShapeBuilder, name: &str, units: &[coverage::UnitIdx]| {
-            let function = builder.function(file, name, row.literal);
-            for &unit_idx in units {
-                let unit = shape.unit(unit_idx);
-                builder.unit(function, unit.span, unit.statements);
-                counts.push(profile.count(unit_idx));
+        let mut extents: &[(String, Span)] = &[];
+        if row.name.is_empty() {
+            if known.as_ref().is_none_or(|(of, _)| *of != row.file) {
+                known = Some((row.file, functions(&shape.file(row.file).path)));
             }
-        };
-        let units: Vec<_> = row.units.clone().map(coverage::UnitIdx).collect();
-        if !row.name.is_empty() || extents.is_empty() {
-            add(&mut builder, &row.name, &units);
-            continue;
+            extents = known.as_ref().map_or(&[], |(_, extents)| extents);
         }
-        // Where in the list of extents each unit belongs; those outside of all come first.
-        let place = |unit_idx: coverage::UnitIdx| {
-            let start = shape.unit(unit_idx).span.start;
-            let before = extents.partition_point(|(_, extent)| extent.start <= start);
-            let inside = before.checked_sub(1).filter(|&last| start < extents[last].1.end);
-            inside.map_or(0, |last| last + 1)
+        let around = |span: Span| {
+            let before = extents.partition_point(|(_, extent)| extent.start <= span.start);
+            before.checked_sub(1).filter(|&last| span.start < extents[last].1.end)
         };
-        let mut placed: Vec<_> =
-            units.into_iter().map(|unit_idx| (place(unit_idx), unit_idx)).collect();
-        placed.sort();
-        for group in placed.chunk_by(|a, b| a.0 == b.0) {
-            let place = group.first().map_or(0, |first| first.0);
-            let name = place.checked_sub(1).map_or("", |function| extents[function].0.as_str());
-            let units: Vec<_> = group.iter().map(|(_, unit_idx)| *unit_idx).collect();
-            add(&mut builder, name, &units);
+        let mut last = None;
+        for unit_idx in row.units.clone().map(coverage::UnitIdx) {
+            let unit = shape.unit(unit_idx);
+            let place = around(unit.span);
+            let function_idx = match last {
+                Some((known, function_idx)) if known == place => function_idx,
+                _ => {
+                    let name = place.map_or(&row.name, |place| &extents[place].0);
+                    builder.function(file, name, row.literal)
+                }
+            };
+            last = Some((place, function_idx));
+            builder.unit(function_idx, unit.span, unit.statements);
+        }
+        if row.units.is_empty() {
+            builder.function(file, &row.name, row.literal);
         }
     }
-    Profile::new(profile.mode(), builder.build().into(), counts)
+    Profile::new(profile.mode(), builder.build().into(), profile.counts().to_vec())
+}
+
+/// [`with_names`] for functions only: modules stay as they are.
+pub fn with_functions(
+    profile: &Profile,
+    functions: impl FnMut(&SourcePath) -> Vec<(String, Span)>,
+) -> Profile {
+    with_names(profile, |package| package.module.clone(), functions)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //!
 //! Parts of a profile: [`filter`] by file, [`select()`] by unit, [`ignore`] by what the sources say,
 //! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap()`] renames, and
-//! [`with_functions`] names functions where a format has none.
+//! [`with_names`] names functions where a format has none.
 //! [`patch()`] says of the lines that a diff changes whether they ran.
 //!
 //! [`doubts()`] finds files whose numbers mislead, as where builds of different versions were
@@ -37,7 +37,7 @@ mod remap;
 mod select;
 
 pub use doubts::{Doubt, doubts};
-pub use functions::with_functions;
+pub use functions::{with_functions, with_names};
 pub use merge::merge;
 pub use origin::{Origin, main_modules, origin};
 pub use pair::{intersect, since, subtract};

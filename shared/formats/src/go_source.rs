@@ -20,6 +20,21 @@ pub struct FunctionExtent {
     pub span: Span,
 }
 
+impl FunctionExtent {
+    /// Its name as Go's meta-data has it: `F`, `T.M` or `*T.M`.
+    pub fn full_name(&self) -> String {
+        match self.receiver.as_str() {
+            "" => self.name.clone(),
+            receiver => format!("{receiver}.{}", self.name),
+        }
+    }
+}
+
+/// Full names and extents of the functions of a source, in its order.
+pub fn named_extents(source: &str) -> Vec<(String, Span)> {
+    functions(source).iter().map(|function| (function.full_name(), function.span)).collect()
+}
+
 /// The functions of a source, in its order. Positions are those of the text: `//line` directives
 /// move nothing.
 pub fn functions(source: &str) -> Vec<FunctionExtent> {

@@ -112,7 +112,7 @@ fn complete(profile: &Profile, sources: &Sources) -> Profile {
         });
         let blob = at.and_then(|at| sources.blobs.get(at));
         let text = blob.and_then(|blob| bytes(blob, blob.size(), &mut |_| {}).ok());
-        text.map_or_else(Vec::new, |text| go_source::functions(&String::from_utf8_lossy(&text)))
+        text.map_or_else(Vec::new, |text| go_source::named_extents(&String::from_utf8_lossy(&text)))
     })
 }
 

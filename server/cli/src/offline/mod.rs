@@ -15,6 +15,7 @@ use algebra::{Origin, Pattern, Remap};
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 use coverage::{Profile, SourcePath};
+use formats::go_source;
 
 use crate::sources::Sources;
 
@@ -95,14 +96,7 @@ impl SelectArgs {
         let sources = self.sources();
         algebra::with_functions(profile, |path| {
             let text = sources.find(path.as_str()).and_then(|path| std::fs::read(path).ok());
-            let functions =
-                formats::go_source::functions(&String::from_utf8_lossy(&text.unwrap_or_default()));
-            let name =
-                |function: &formats::go_source::FunctionExtent| match function.receiver.as_str() {
-                    "" => function.name.clone(),
-                    receiver => format!("{receiver}.{}", function.name),
-                };
-            functions.iter().map(|function| (name(function), function.span)).collect()
+            go_source::named_extents(&String::from_utf8_lossy(&text.unwrap_or_default()))
         })
     }
 
