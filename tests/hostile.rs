@@ -85,7 +85,9 @@ pub fn pod(bytes: &[u8]) {
     let _ = pod.add(counters);
     let profile = pod.profile();
     let write = go_cov::FORMAT.write.expect("pods can be written");
-    let [(_, meta), (_, counters)] = &write(&profile)[..] else { panic!("a pod is two files") };
+    let [(_, meta), (_, counters)] = &(write.files)(&profile)[..] else {
+        panic!("a pod is two files")
+    };
     let mut again = Pod::new(meta).unwrap_or_else(|error| panic!("{error}"));
     again.add(counters).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(again.profile().totals(), profile.totals());

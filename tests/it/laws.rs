@@ -129,8 +129,10 @@ proptest! {
 
     #[test]
     fn parts_make_the_whole(a in any_mode().prop_flat_map(profile), mask in any::<u32>()) {
-        let has = |unit: coverage::UnitIdx| mask >> (unit.0 % 32) & 1 == 1;
-        let (part, rest) = (select(&a, has), select(&a, |unit| !has(unit)));
+        let has = |file: coverage::FileIdx, span: coverage::Span| {
+            mask >> ((file.0 + span.start.line) % 32) & 1 == 1
+        };
+        let (part, rest) = (select(&a, has), select(&a, |file, span| !has(file, span)));
         prop_assert_eq!(part.counts().len() + rest.counts().len(), a.counts().len());
         let whole = merge(&[&part, &rest]);
         prop_assert!(nothing_hit(&subtract(&a, &whole)));

@@ -1,6 +1,6 @@
 //! Signs that a profile says less than it seems to.
 
-use coverage::{FileIdx, Profile, UnitIdx};
+use coverage::{FileIdx, Profile, UnitIdx, UnitKind};
 
 /// Why the numbers of a file are to be doubted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +34,8 @@ const REPEATS: usize = 3;
 pub fn doubts(profile: &Profile) -> Vec<(FileIdx, Doubt)> {
     let shape = profile.shape();
     let mut units: Vec<Vec<UnitIdx>> = vec![Vec::new(); shape.files().len()];
-    for unit_idx in shape.unit_indexes() {
+    let blocks = |unit: &UnitIdx| shape.unit(*unit).kind == UnitKind::Block;
+    for unit_idx in shape.unit_indexes().filter(blocks) {
         units[shape.file_of(unit_idx).index()].push(unit_idx);
     }
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! Names for profiles that have none.
 
-use coverage::{FileIdx, Package, Profile, ShapeBuilder, SourcePath, Span};
+use coverage::{FileIdx, FunctionIdx, Package, Profile, ProfileBuilder, SourcePath, Span, Unit};
 
 /// Gives units whose function has no name to the functions that the source has: each to the one
 /// around its start. `functions` gives name and extent of those of a file, in the order of the
@@ -12,7 +12,7 @@ pub fn with_names(
     mut functions: impl FnMut(&SourcePath) -> Vec<(String, Span)>,
 ) -> Profile {
     let shape = profile.shape();
-    let mut builder = ShapeBuilder::default();
+    let mut builder = ProfileBuilder::default();
     let packages: Vec<_> = shape
         .packages()
         .iter()
@@ -24,7 +24,7 @@ pub fn with_names(
         .map(|row| builder.file(packages[row.package.index()], row.path.as_str()))
         .collect();
     let mut known: Option<(FileIdx, Vec<(String, Span)>)> = None;
-    for row in shape.functions() {
+    for (index, row) in (0u32..).zip(shape.functions()) {
         let file = files[row.file.index()];
         let mut extents: &[(String, Span)] = &[];
         if row.name.is_empty() {
@@ -37,25 +37,31 @@ pub fn with_names(
             let before = extents.partition_point(|(_, extent)| extent.start <= span.start);
             before.checked_sub(1).filter(|&last| span.start < extents[last].1.end)
         };
+        let index = FunctionIdx(index);
         let mut last = None;
         for unit_idx in row.units.clone().map(coverage::UnitIdx) {
             let unit = shape.unit(unit_idx);
             let place = around(unit.span);
             let function_idx = match last {
                 Some((known, function_idx)) if known == place => function_idx,
-                _ => {
-                    let name = place.map_or(&row.name, |place| &extents[place].0);
-                    builder.function(file, name, row.literal)
-                }
+                _ => match place {
+                    Some(place) => builder.function(file, &extents[place].0, row.literal),
+                    None => builder.copied_function(file, profile, index),
+                },
             };
             last = Some((place, function_idx));
-            builder.unit(function_idx, unit.span, unit.statements);
+            let unit = Unit { function: function_idx, ..unit };
+            builder.unit(unit, profile.count(unit_idx));
         }
         if row.units.is_empty() {
-            builder.function(file, &row.name, row.literal);
+            builder.copied_function(file, profile, index);
         }
     }
-    Profile::new(profile.mode(), builder.build().into(), profile.counts().to_vec())
+    for branch in shape.branches() {
+        builder.copied_branch(files[branch.file.index()], profile, branch);
+    }
+    builder.copy_contexts(profile, Some);
+    builder.build(profile.mode())
 }
 
 /// [`with_names`] for functions only: modules stay as they are.

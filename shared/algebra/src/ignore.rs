@@ -212,9 +212,9 @@ pub fn without_ignored<'a>(
     if !files.iter().any(|file| whole(file) || lines(file)) {
         return profile.clone();
     }
-    select(profile, |unit_idx| {
-        let file = &files[shape.file_of(unit_idx).index()];
-        let line = shape.unit(unit_idx).span.start.line;
+    select(profile, |file, span| {
+        let file = &files[file.index()];
+        let line = span.start.line;
         !whole(file) && (wanted.marked || !file.lines.iter().any(|range| range.contains(&line)))
     })
 }

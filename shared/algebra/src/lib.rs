@@ -1,6 +1,6 @@
 //! Profile in, profile out.
 //!
-//! Units are the same when package, file, function name, span and statement count are: so the
+//! Units are the same when package, file, function name, kind, span and statement count are: so the
 //! same source in different binaries unifies, and an edited one does not. That is the rule of
 //! `go tool covdata`, whose verbs these are:
 //!
@@ -13,7 +13,8 @@
 //! Parts of a profile: [`filter`] by file, [`select()`] by unit, [`ignore`] by what the sources say,
 //! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap()`] renames, and
 //! [`with_names`] names functions where a format has none.
-//! [`patch()`] says of the lines that a diff changes whether they ran.
+//! [`by_line`] gives the lines of any profile, which is what profiles of several tools have in
+//! common. [`patch()`] says of the lines that a diff changes whether they ran.
 //!
 //! [`doubts()`] finds files whose numbers mislead, as where builds of different versions were
 //! merged.
@@ -38,6 +39,7 @@ mod select;
 
 pub use doubts::{Doubt, doubts};
 pub use functions::{with_functions, with_names};
+pub use lines::{by_line, units_for};
 pub use merge::merge;
 pub use origin::{Origin, main_modules, origin};
 pub use pair::{intersect, since, subtract};

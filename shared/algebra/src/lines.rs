@@ -1,8 +1,10 @@
-//! Lines of a file, which are what people and diffs speak of.
+//! Lines of a file, which are what people and diffs speak of, and what tools agree on.
 
 use std::collections::BTreeMap;
 
-use coverage::{FileIdx, Profile};
+use coverage::{
+    BranchKind, FileIdx, FunctionIdx, Profile, ProfileBuilder, Span, UnitIdx, UnitKind,
+};
 
 /// What is known of a line of source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,29 +15,44 @@ pub struct Line {
     pub n_hit: u32,
     /// The highest count of a unit on the line.
     pub count: u64,
+    /// How many arms the branches have that start on the line.
+    pub n_arms: u32,
+    /// How many of them were taken.
+    pub n_taken: u32,
 }
 
 impl Line {
-    /// Whether every unit on the line was hit.
+    /// Whether every unit on the line was hit, and every arm taken.
     pub fn covered(self) -> bool {
-        self.n_hit == self.n_units && self.n_units > 0
+        self.n_hit == self.n_units && self.n_units > 0 && self.n_taken == self.n_arms
     }
 
-    /// Whether some units on the line were hit and others not.
+    /// Whether something on the line was hit, and something not.
     pub fn partial(self) -> bool {
-        self.n_hit > 0 && self.n_hit < self.n_units
+        self.n_hit > 0 && !self.covered()
     }
 }
 
 /// The lines of the files that hold code, by their 1-based number, in the order of the shape's
-/// files. A unit lies on every line from its start to its end, but for one that it reaches only
-/// with its end in the first column.
+/// files.
+///
+/// A file that has lines of its own has those. Otherwise a block or region lies on every line
+/// from its start to its end, but for one that it reaches only with its end in the first column; a
+/// statement on its first line, as the tools that count them say.
 pub fn lines(profile: &Profile) -> Vec<BTreeMap<u32, Line>> {
     let shape = profile.shape();
     let mut files = vec![BTreeMap::new(); shape.files().len()];
+    let mut has_lines = vec![false; shape.files().len()];
     for unit_idx in shape.unit_indexes() {
-        let lines = &mut files[shape.file_of(unit_idx).index()];
-        add(lines, profile, unit_idx);
+        let is_line = shape.unit(unit_idx).kind == UnitKind::Line;
+        has_lines[shape.file_of(unit_idx).index()] |= is_line;
+    }
+    for unit_idx in shape.unit_indexes() {
+        let file = shape.file_of(unit_idx).index();
+        add(&mut files[file], profile, unit_idx, has_lines[file]);
+    }
+    for branch in shape.branches() {
+        add_arms(&mut files[branch.file.index()], profile, branch);
     }
     files
 }
@@ -44,29 +61,113 @@ pub fn lines(profile: &Profile) -> Vec<BTreeMap<u32, Line>> {
 pub fn lines_of(profile: &Profile, file: FileIdx) -> BTreeMap<u32, Line> {
     let shape = profile.shape();
     let mut lines = BTreeMap::new();
-    for function in shape.functions().iter().filter(|function| function.file == file) {
-        for unit_idx in function.units.clone().map(coverage::UnitIdx) {
-            add(&mut lines, profile, unit_idx);
-        }
+    let functions = shape.functions().iter().filter(|function| function.file == file);
+    let units: Vec<_> =
+        functions.flat_map(|function| function.units.clone().map(UnitIdx)).collect();
+    let has_lines = units.iter().any(|&unit| shape.unit(unit).kind == UnitKind::Line);
+    for unit_idx in units {
+        add(&mut lines, profile, unit_idx, has_lines);
+    }
+    for branch in shape.branches().iter().filter(|branch| branch.file == file) {
+        add_arms(&mut lines, profile, branch);
     }
     lines
+}
+
+/// The same profile with lines as its only units: what [`lines`] says of them, one unit for each.
+/// Functions keep their names, places and counts; of one that has no count of its own, that of its
+/// first unit is taken. Branches stay as they are.
+pub fn by_line(profile: &Profile) -> Profile {
+    let shape = profile.shape();
+    if shape.unit_kinds().iter().all(|kind| *kind == UnitKind::Line) {
+        return profile.clone();
+    }
+    let mut builder = ProfileBuilder::default();
+    let packages: Vec<_> = shape
+        .packages()
+        .iter()
+        .map(|row| builder.package(&row.path, &row.name, &row.module))
+        .collect();
+    let mut units: Vec<BTreeMap<u32, UnitIdx>> = Vec::with_capacity(shape.files().len());
+    let mut files = Vec::with_capacity(shape.files().len());
+    for (file, lines) in shape.files().iter().zip(lines(profile)) {
+        let idx = builder.file(packages[file.package.index()], file.path.as_str());
+        let mut numbers = BTreeMap::new();
+        if !lines.is_empty() {
+            let function = builder.function(idx, "", false);
+            for (number, line) in lines.into_iter().filter(|(_, line)| line.n_units > 0) {
+                numbers.insert(number, builder.line(function, number, line.count));
+            }
+        }
+        files.push(idx);
+        units.push(numbers);
+    }
+    for (index, function) in (0u32..).zip(shape.functions()) {
+        let mut spans = shape.units_of(FunctionIdx(index)).map(|unit| shape.unit(unit).span);
+        let first = spans.next();
+        if function.name.is_empty() && !function.counted {
+            continue;
+        }
+        let span = function.span.or_else(|| {
+            let start = first?.start;
+            let end = spans.map(|span| span.end).fold(first?.end, Ord::max);
+            Some(Span { start, end })
+        });
+        let entry = first.map(|_| profile.count(UnitIdx(function.units.start)));
+        let count = profile.function_count(FunctionIdx(index)).or(entry);
+        builder.declared_function(files[function.file.index()], &function.name, span, count);
+    }
+    for branch in shape.branches() {
+        builder.copied_branch(files[branch.file.index()], profile, branch);
+    }
+    for context in profile.contexts().iter() {
+        for &unit in &context.units {
+            let span = shape.unit(unit).span;
+            let lines = &units[shape.file_of(unit).index()];
+            for &line in lines.range(span.start.line..=span.last_line()).map(|(_, line)| line) {
+                builder.hit_in(&context.name, line);
+            }
+        }
+    }
+    builder.build(profile.mode())
+}
+
+/// The profile as a format can hold it that has a place for blocks, or has none: as it is, or
+/// [`by_line`] where it has units of the other kind.
+pub fn units_for(profile: &Profile, blocks: bool) -> Profile {
+    let kinds = profile.shape().unit_kinds();
+    let fits = kinds.iter().all(|kind| (*kind == UnitKind::Block) == blocks);
+    if fits { profile.clone() } else { by_line(profile) }
 }
 
 /// Most lines that one unit may cover: what claims more is no source, and would eat memory.
 const UNIT_LINES: u32 = 100_000;
 
-fn add(lines: &mut BTreeMap<u32, Line>, profile: &Profile, unit_idx: coverage::UnitIdx) {
-    let span = profile.shape().unit(unit_idx).span;
-    let count = profile.count(unit_idx);
-    let last = match span.end.column {
-        0 | 1 if span.end.line > span.start.line => span.end.line - 1,
-        _ => span.end.line,
+fn add(lines: &mut BTreeMap<u32, Line>, profile: &Profile, unit_idx: UnitIdx, has_lines: bool) {
+    let unit = profile.shape().unit(unit_idx);
+    let (first, count) = (unit.span.start.line, profile.count(unit_idx));
+    let last = match unit.kind {
+        UnitKind::Line => first,
+        _ if has_lines => return,
+        UnitKind::Statement => first,
+        UnitKind::Block | UnitKind::Region => unit.span.last_line(),
     };
-    for number in span.start.line..=last.min(span.start.line.saturating_add(UNIT_LINES)) {
+    for number in first..=last.min(first.saturating_add(UNIT_LINES)) {
         let line = lines.entry(number).or_default();
         line.n_units += 1;
         line.n_hit += u32::from(count > 0);
         line.count = line.count.max(count);
+    }
+}
+
+fn add_arms(lines: &mut BTreeMap<u32, Line>, profile: &Profile, branch: &coverage::Branch) {
+    if branch.kind == BranchKind::Branch {
+        let line = lines.entry(branch.span.start.line).or_default();
+        let arms = branch.arms.start as usize..branch.arms.end as usize;
+        for &count in &profile.arm_counts()[arms] {
+            line.n_arms += 1;
+            line.n_taken += u32::from(count > 0);
+        }
     }
 }
 
@@ -95,5 +196,28 @@ mod tests {
     fn a_unit_that_claims_the_earth_gets_a_field() {
         let text = "mode count\npackage p p m\nfile p/a.go\nfunction F\n1.1,4294967295.9 1 5\n";
         assert_eq!(lines(&dump::parse(text).unwrap())[0].len(), UNIT_LINES as usize + 1);
+    }
+
+    #[test]
+    fn a_file_with_lines_has_those() {
+        let text = "mode count\npackage p - -\nfile p/a.js\nfunction -\nline 1 5\nline 2 0\n\
+                    statement 1.1,2.9 5\nfunction f 1 5\nbranch 1 if 0=5 1=0\nbranch 9 - 0/2\n\
+                    condition 2 0 0=1\nfile p/b.js\nfunction -\nstatement 3.1,7.9 5\n";
+        let lines = lines(&dump::parse(text).unwrap());
+        assert_eq!(lines[0].keys().copied().collect::<Vec<_>>(), [1, 2, 9]);
+        assert!(lines[0][&1].partial() && !lines[0][&1].covered());
+        assert_eq!(lines[0][&9], Line { n_arms: 2, ..Line::default() });
+        assert_eq!(lines[1].keys().copied().collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn blocks_become_lines() {
+        let text = "mode count\npackage p p m\nfile p/a.go\nfunction F\n1.9,2.9 1 5\n2.9,3.2 1 0\n\
+                    context t 1.9,2.9\nfunction -\n7.1,8.1 1 0\n";
+        assert_eq!(
+            dump::write(&by_line(&dump::parse(text).unwrap())),
+            "mode count\npackage p p m\nfile p/a.go\nfunction -\nline 1 5\nline 2 5\nline 3 0\n\
+             line 7 0\ncontext t 1 2\nfunction F 1.9,3.2 5\n"
+        );
     }
 }

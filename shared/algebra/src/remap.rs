@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use coverage::{Profile, ShapeBuilder};
+use coverage::{FunctionIdx, Profile, ProfileBuilder, Unit};
 
 use crate::merge;
 
@@ -50,7 +50,7 @@ pub fn remap(profile: &Profile, rules: &[Remap]) -> Profile {
         rules.iter().find_map(|rule| rule.apply(path)).unwrap_or_else(|| path.to_owned())
     };
     let shape = profile.shape();
-    let mut builder = ShapeBuilder::default();
+    let mut builder = ProfileBuilder::default();
     let mut known = HashMap::new();
     let packages: Vec<_> = shape
         .packages()
@@ -71,16 +71,20 @@ pub fn remap(profile: &Profile, rules: &[Remap]) -> Profile {
             *known.entry((package, path.clone())).or_insert_with(make)
         })
         .collect();
-    for row in shape.functions() {
-        let function = builder.function(files[row.file.index()], &row.name, row.literal);
+    for (index, row) in (0u32..).zip(shape.functions()) {
+        let file = files[row.file.index()];
+        let function = builder.copied_function(file, profile, FunctionIdx(index));
         for unit_idx in row.units.clone().map(coverage::UnitIdx) {
-            let unit = shape.unit(unit_idx);
-            builder.unit(function, unit.span, unit.statements);
+            let unit = Unit { function, ..shape.unit(unit_idx) };
+            builder.unit(unit, profile.count(unit_idx));
         }
     }
+    for branch in shape.branches() {
+        builder.copied_branch(files[branch.file.index()], profile, branch);
+    }
+    builder.copy_contexts(profile, Some);
     let joined = files.len() > known.len();
-    let counts = profile.counts().to_vec();
-    let renamed = Profile::new(profile.mode(), builder.build().into(), counts);
+    let renamed = builder.build(profile.mode());
     // Joined files may hold a unit twice: against an empty profile, each becomes one.
     if joined {
         let none = Profile::zero(profile.mode(), std::sync::Arc::default());

@@ -1,39 +1,52 @@
 //! Parts of a profile.
 
-use coverage::{File, Package, Profile, ShapeBuilder, UnitIdx};
+use coverage::{
+    File, FileIdx, FunctionIdx, Package, PackageIdx, Profile, ProfileBuilder, Span, Unit, UnitIdx,
+};
 
-/// The units for which `keep` holds, with their counts. Functions, files and packages that lose
-/// all of their units go; those that had none stay.
-pub fn select(profile: &Profile, mut keep: impl FnMut(UnitIdx) -> bool) -> Profile {
+/// The units, branches and functions for whose place `keep` holds, with their counts. A function
+/// goes when it loses all of its units; one that had none and is only known by its place, if that
+/// is not kept. Files and packages that lose all that they had go too.
+pub fn select(profile: &Profile, mut keep: impl FnMut(FileIdx, Span) -> bool) -> Profile {
     let shape = profile.shape();
-    let kept: Vec<bool> = shape.unit_indexes().map(&mut keep).collect();
-    // What had no unit is only there for its name: it goes with what is around it.
-    let mut function_kept = vec![false; shape.functions().len()];
+    let file_of = |unit_idx| shape.file_of(unit_idx);
+    let units: Vec<bool> =
+        shape.unit_indexes().map(|unit| keep(file_of(unit), shape.unit(unit).span)).collect();
+    let branches: Vec<bool> =
+        shape.branches().iter().map(|branch| keep(branch.file, branch.span)).collect();
+    // What had nothing is only there for its name: it goes with what is around it.
     let mut file_kept = vec![false; shape.files().len()];
     let mut file_lost = vec![false; shape.files().len()];
+    for (branch, kept) in shape.branches().iter().zip(&branches) {
+        file_kept[branch.file.index()] |= kept;
+        file_lost[branch.file.index()] |= !kept;
+    }
+    let mut functions = vec![false; shape.functions().len()];
     for (function, row) in shape.functions().iter().enumerate() {
-        let units = row.units.start as usize..row.units.end as usize;
-        function_kept[function] = units.is_empty() || kept[units.clone()].contains(&true);
-        if kept[units.clone()].contains(&true) {
-            file_kept[row.file.index()] = true;
-        } else if !units.is_empty() {
-            file_lost[row.file.index()] = true;
+        let of_function = &units[row.units.start as usize..row.units.end as usize];
+        let has_units = !of_function.is_empty();
+        let place = row.span.filter(|_| !has_units);
+        let kept = match place {
+            Some(span) => keep(row.file, span),
+            None => !has_units || of_function.contains(&true),
+        };
+        functions[function] = kept;
+        if has_units || place.is_some() {
+            file_kept[row.file.index()] |= kept;
+            file_lost[row.file.index()] |= !kept;
         }
     }
-    let mut package_kept = vec![false; shape.packages().len()];
+    let mut packages = vec![false; shape.packages().len()];
     let mut package_lost = vec![false; shape.packages().len()];
     for (file, row) in shape.files().iter().enumerate() {
         file_kept[file] |= !file_lost[file];
-        package_kept[row.package.index()] |= file_kept[file];
+        packages[row.package.index()] |= file_kept[file];
         package_lost[row.package.index()] |= !file_kept[file];
     }
-    for (kept, lost) in package_kept.iter_mut().zip(package_lost) {
+    for (kept, lost) in packages.iter_mut().zip(package_lost) {
         *kept |= !lost;
     }
-    rebuild(
-        profile,
-        Rows { packages: package_kept, files: file_kept, functions: function_kept, units: kept },
-    )
+    rebuild(profile, &Rows { packages, files: file_kept, functions, units, branches })
 }
 
 /// The files for which `keep` holds. Packages without files stay only if all do.
@@ -51,7 +64,8 @@ pub fn filter(profile: &Profile, mut keep: impl FnMut(&Package, &File) -> bool) 
     let functions: Vec<bool> =
         shape.functions().iter().map(|function| files[function.file.index()]).collect();
     let units = shape.unit_functions().iter().map(|function| functions[function.index()]).collect();
-    rebuild(profile, Rows { packages, files, functions, units })
+    let branches = shape.branches().iter().map(|branch| files[branch.file.index()]).collect();
+    rebuild(profile, &Rows { packages, files, functions, units, branches })
 }
 
 /// Which rows of each table are kept.
@@ -60,18 +74,19 @@ struct Rows {
     files: Vec<bool>,
     functions: Vec<bool>,
     units: Vec<bool>,
+    branches: Vec<bool>,
 }
 
-fn rebuild(profile: &Profile, rows: Rows) -> Profile {
+fn rebuild(profile: &Profile, rows: &Rows) -> Profile {
     let shape = profile.shape();
-    let mut builder = ShapeBuilder::default();
-    let packages: Vec<_> = shape
+    let mut builder = ProfileBuilder::default();
+    let packages: Vec<Option<PackageIdx>> = shape
         .packages()
         .iter()
         .zip(&rows.packages)
         .map(|(row, kept)| kept.then(|| builder.package(&row.path, &row.name, &row.module)))
         .collect();
-    let files: Vec<_> = shape
+    let files: Vec<Option<FileIdx>> = shape
         .files()
         .iter()
         .zip(&rows.files)
@@ -80,17 +95,27 @@ fn rebuild(profile: &Profile, rows: Rows) -> Profile {
             Some(builder.file(package, row.path.as_str()))
         })
         .collect();
-    let mut counts = Vec::new();
-    for (row, kept) in shape.functions().iter().zip(&rows.functions) {
-        let Some(file) = files[row.file.index()].filter(|_| *kept) else { continue };
-        let function = builder.function(file, &row.name, row.literal);
-        for unit_idx in row.units.clone().map(UnitIdx).filter(|unit| rows.units[unit.index()]) {
-            let unit = shape.unit(unit_idx);
-            builder.unit(function, unit.span, unit.statements);
-            counts.push(profile.count(unit_idx));
+    let mut copies = Vec::with_capacity(shape.n_units());
+    for ((index, row), kept) in (0u32..).zip(shape.functions()).zip(&rows.functions) {
+        let units = row.units.clone().map(UnitIdx);
+        let Some(file) = files[row.file.index()].filter(|_| *kept) else {
+            copies.extend(units.map(|_| None));
+            continue;
+        };
+        let function = builder.copied_function(file, profile, FunctionIdx(index));
+        for unit_idx in units {
+            let unit = Unit { function, ..shape.unit(unit_idx) };
+            let kept = rows.units[unit_idx.index()];
+            copies.push(kept.then(|| builder.unit(unit, profile.count(unit_idx))));
         }
     }
-    Profile::new(profile.mode(), builder.build().into(), counts)
+    for (branch, _) in shape.branches().iter().zip(&rows.branches).filter(|(_, kept)| **kept) {
+        if let Some(file) = files[branch.file.index()] {
+            builder.copied_branch(file, profile, branch);
+        }
+    }
+    builder.copy_contexts(profile, |unit| copies[unit.index()]);
+    builder.build(profile.mode())
 }
 
 #[cfg(test)]
@@ -106,14 +131,14 @@ mod tests {
     #[test]
     fn what_loses_all_units_goes() {
         let profile = dump::parse(TEXT).unwrap();
-        let few = select(&profile, |unit| [0, 4].contains(&unit.0));
+        let few = select(&profile, |file, span| file.0 != 1 && span.start.line == 1);
         assert_eq!(
             dump::write(&few),
             "mode count\npackage p p m\nfile p/a.go\nfunction F\n1.1,2.2 1 5\npackage q q m\n\
              file q/c.go\nfunction I\n1.1,2.2 1 1\n"
         );
-        assert_eq!(dump::write(&select(&profile, |_| true)), TEXT);
-        assert_eq!(dump::write(&select(&profile, |_| false)), "mode count\n");
+        assert_eq!(dump::write(&select(&profile, |_, _| true)), TEXT);
+        assert_eq!(dump::write(&select(&profile, |_, _| false)), "mode count\n");
     }
 
     #[test]
@@ -127,5 +152,20 @@ mod tests {
             "mode count\npackage p p m\nfile p/b.go\nfunction H\n1.1,2.2 1 1\n"
         );
         assert_eq!(dump::write(&filter(&profile, |_, _| true)), TEXT);
+    }
+
+    #[test]
+    fn what_stands_at_a_place_goes_with_it() {
+        let text = "mode count\npackage p - -\nfile p/a.c\nfunction -\nline 1 5\nline 2 0\n\
+                    context t 1\nfunction f 1,2 5\nfunction g 7 0\nbranch 1 0 0=5 1=0\n\
+                    branch 2 0 0=0 1=0\n";
+        let profile = dump::parse(text).unwrap();
+        let kept = select(&profile, |_, span| span.start.line < 2);
+        assert_eq!(
+            dump::write(&kept),
+            "mode count\npackage p - -\nfile p/a.c\nfunction -\nline 1 5\ncontext t 1\n\
+             function f 1,2 5\nbranch 1 0 0=5 1=0\n"
+        );
+        assert_eq!(dump::write(&select(&profile, |_, _| true)), text);
     }
 }

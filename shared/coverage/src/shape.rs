@@ -1,5 +1,6 @@
-//! The structure that counts belong to: packages, files, functions and units, as columns.
+//! The structure that counts belong to: packages, files, functions, units and branches, as columns.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -35,6 +36,14 @@ index!(
 index!(
     /// A unit: a position in a profile's counts.
     UnitIdx
+);
+index!(
+    /// A row of [`Shape::branches`].
+    BranchIdx
+);
+index!(
+    /// An entry of [`Shape::labels`].
+    LabelIdx
 );
 
 /// The name of a source file as a profile gives it: slash-separated, usually
@@ -89,26 +98,79 @@ pub struct File {
 /// A function, method or package-level function literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
-    /// Name as Go's tools print it: `F`, `T.M`, `*T.M`, or `func.L9.C11` for a literal. Empty for
-    /// units whose function is unknown.
+    /// Name as the format's tools print it; of Go `F`, `T.M`, `*T.M`, or `func.L9.C11` for a
+    /// literal. Empty for units whose function is unknown.
     pub name: String,
     /// File that declares it.
     pub file: FileIdx,
     /// Whether it is a package-level function literal.
     pub literal: bool,
+    /// Where its declaration is, or the line of its start if that is all that is known; `None`
+    /// where only its units tell.
+    pub span: Option<Span>,
+    /// Whether it has a count of its own, besides those of its units.
+    pub counted: bool,
     /// Its units, contiguous in the shape.
     pub units: Range<u32>,
+}
+
+/// What a unit stands for, and so which metric it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum UnitKind {
+    /// Statements that run one after the other, as Go's tools count them. Lies on every line
+    /// that its span touches.
+    #[default]
+    Block,
+    /// A line: its span is [`Span::line`]. A file has at most one for each number.
+    Line,
+    /// One statement. Statements may contain others.
+    Statement,
+    /// A stretch of source with a count of its own, as LLVM cuts it. Regions may contain others.
+    Region,
 }
 
 /// One coverable stretch of source, as columns hold it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit {
+    /// What it stands for.
+    pub kind: UnitKind,
     /// Where it is.
     pub span: Span,
-    /// How many statements it stands for; may be 0 (an empty body).
+    /// How many statements it stands for: of a block any number, with 0 for an empty body, of a
+    /// line or statement 1, of a region 0.
     pub statements: u32,
     /// Function that it belongs to.
     pub function: FunctionIdx,
+}
+
+/// What the outcomes of a [`Branch`] are, and so which metric they belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BranchKind {
+    /// Ways that execution can go on.
+    Branch,
+    /// Outcomes of the conditions of one decision (MC/DC).
+    Condition,
+    /// Instructions of a line.
+    Instruction,
+}
+
+/// A place with several outcomes, each of them counted: an arm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// File that it is in.
+    pub file: FileIdx,
+    /// Where it is; [`Span::line`] where only its line is known.
+    pub span: Span,
+    /// What its arms are.
+    pub kind: BranchKind,
+    /// What the format calls it, a number or a kind such as `if`; tells branches of one place
+    /// apart. May be the empty label.
+    pub name: LabelIdx,
+    /// Whether it is known which arm was taken. Otherwise the file only said how many: that many
+    /// stand first with count 1, and the others with 0.
+    pub exact: bool,
+    /// Its arms, contiguous in the shape.
+    pub arms: Range<u32>,
 }
 
 /// What was measured. Built by [`ShapeBuilder`], immutable afterwards.
@@ -120,9 +182,13 @@ pub struct Shape {
     packages: Vec<Package>,
     files: Vec<File>,
     functions: Vec<Function>,
+    unit_kinds: Vec<UnitKind>,
     unit_spans: Vec<Span>,
     unit_statements: Vec<u32>,
     unit_functions: Vec<FunctionIdx>,
+    branches: Vec<Branch>,
+    arm_labels: Vec<LabelIdx>,
+    labels: Vec<String>,
 }
 
 impl Shape {
@@ -141,6 +207,11 @@ impl Shape {
         &self.functions
     }
 
+    /// Kinds of all units, in counter order.
+    pub fn unit_kinds(&self) -> &[UnitKind] {
+        &self.unit_kinds
+    }
+
     /// Spans of all units, in counter order.
     pub fn unit_spans(&self) -> &[Span] {
         &self.unit_spans
@@ -154,6 +225,32 @@ impl Shape {
     /// Functions of all units, in counter order.
     pub fn unit_functions(&self) -> &[FunctionIdx] {
         &self.unit_functions
+    }
+
+    /// All branches, in building order.
+    pub fn branches(&self) -> &[Branch] {
+        &self.branches
+    }
+
+    /// Labels of all arms, in counter order.
+    pub fn arm_labels(&self) -> &[LabelIdx] {
+        &self.arm_labels
+    }
+
+    /// The texts that name branches and arms, each once, in the order of their first use.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Text of a label of this shape.
+    pub fn label(&self, label_idx: LabelIdx) -> &str {
+        &self.labels[label_idx.index()]
+    }
+
+    /// Label and position of each arm of a branch, in order.
+    pub fn arms_of(&self, branch: &Branch) -> impl Iterator<Item = (&str, usize)> {
+        let arms = branch.arms.start as usize..branch.arms.end as usize;
+        arms.map(|arm| (self.label(self.arm_labels[arm]), arm))
     }
 
     /// How many units, and so counts, there are.
@@ -179,6 +276,7 @@ impl Shape {
     /// Unit of an index made by this shape.
     pub fn unit(&self, unit_idx: UnitIdx) -> Unit {
         Unit {
+            kind: self.unit_kinds[unit_idx.index()],
             span: self.unit_spans[unit_idx.index()],
             statements: self.unit_statements[unit_idx.index()],
             function: self.unit_functions[unit_idx.index()],
@@ -208,6 +306,7 @@ impl Shape {
 #[derive(Debug, Default)]
 pub struct ShapeBuilder {
     shape: Shape,
+    labels: HashMap<String, LabelIdx>,
 }
 
 impl ShapeBuilder {
@@ -237,17 +336,38 @@ impl ShapeBuilder {
             name: name.to_owned(),
             file,
             literal,
+            span: None,
+            counted: false,
             units: first..first,
         });
         function_idx
     }
 
-    /// Adds a unit to the function built last; the index given says which that is, and a unit for
+    /// Says where the function built last is, and whether it has a count of its own.
+    pub fn declare(&mut self, span: Option<Span>, counted: bool) {
+        if let Some(function) = self.shape.functions.last_mut() {
+            (function.span, function.counted) = (span, counted);
+        }
+    }
+
+    /// Adds a block to the function built last; the index given says which that is, and a unit for
     /// an earlier function is added to the last one all the same.
     pub fn unit(&mut self, function: FunctionIdx, span: Span, statements: u32) -> UnitIdx {
+        self.unit_of(UnitKind::Block, function, span, statements)
+    }
+
+    /// Adds a unit of any kind, as [`Self::unit`] does.
+    pub fn unit_of(
+        &mut self,
+        kind: UnitKind,
+        function: FunctionIdx,
+        span: Span,
+        statements: u32,
+    ) -> UnitIdx {
         let unit_idx = UnitIdx(next(&self.shape.unit_spans));
         debug_assert_eq!(function.index() + 1, self.shape.functions.len());
         let last = FunctionIdx(next(&self.shape.functions).saturating_sub(1));
+        self.shape.unit_kinds.push(kind);
         self.shape.unit_spans.push(span);
         self.shape.unit_statements.push(statements);
         self.shape.unit_functions.push(last);
@@ -255,6 +375,41 @@ impl ShapeBuilder {
             function.units.end = unit_idx.0 + 1;
         }
         unit_idx
+    }
+
+    /// Adds a branch to a file; the arms that follow are its own. `exact` as in [`Branch`].
+    pub fn branch(
+        &mut self,
+        file: FileIdx,
+        kind: BranchKind,
+        span: Span,
+        name: &str,
+        exact: bool,
+    ) -> BranchIdx {
+        let branch_idx = BranchIdx(next(&self.shape.branches));
+        let (name, first) = (self.label(name), next(&self.shape.arm_labels));
+        self.shape.branches.push(Branch { file, span, kind, name, exact, arms: first..first });
+        branch_idx
+    }
+
+    /// Adds an arm to the branch built last; its position among all arms.
+    pub fn arm(&mut self, label: &str) -> usize {
+        let label = self.label(label);
+        self.shape.arm_labels.push(label);
+        if let Some(branch) = self.shape.branches.last_mut() {
+            branch.arms.end += 1;
+        }
+        self.shape.arm_labels.len() - 1
+    }
+
+    fn label(&mut self, text: &str) -> LabelIdx {
+        if let Some(&label) = self.labels.get(text) {
+            return label;
+        }
+        let label = LabelIdx(next(&self.shape.labels));
+        self.shape.labels.push(text.to_owned());
+        self.labels.insert(text.to_owned(), label);
+        label
     }
 
     /// The finished shape.

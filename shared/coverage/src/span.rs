@@ -28,6 +28,24 @@ impl Span {
             end: Position { line: end_line, column: end_column },
         }
     }
+
+    /// A whole line, with its end.
+    pub fn line(number: u32) -> Self {
+        Self::new(number, 1, number.saturating_add(1), 1)
+    }
+
+    /// The number of the line that this is the whole of.
+    pub fn as_line(self) -> Option<u32> {
+        (self == Self::line(self.start.line)).then_some(self.start.line)
+    }
+
+    /// The last line that it touches: it may end in the first column of the next.
+    pub fn last_line(self) -> u32 {
+        match self.end.column {
+            0 | 1 if self.end.line > self.start.line => self.end.line - 1,
+            _ => self.end.line,
+        }
+    }
 }
 
 /// `line.column`, as Go's text profiles write it.

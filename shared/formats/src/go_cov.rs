@@ -15,7 +15,7 @@ use coverage::{Mode, Profile, Shape, ShapeBuilder, UnitIdx};
 use crate::go_counters::Launch;
 use crate::go_meta::{self, Granularity, Meta, MetaUnit, Stated};
 use crate::go_write::{self, CounterWriter, Fnv128, PackageWriter};
-use crate::{Files, Format, Place, Read, ReadError, go_counters};
+use crate::{Files, Format, Place, Read, ReadError, Write, go_counters};
 
 /// The format.
 pub const FORMAT: Format = Format {
@@ -24,7 +24,7 @@ pub const FORMAT: Format = Format {
     extensions: &[],
     sniff: |head| go_meta::sniff(head) || go_counters::sniff(head),
     read: Read::Pods,
-    write: Some(write),
+    write: Some(Write { files: write, blocks: true, keeps: &["statements"] }),
 };
 
 /// A pod that is being read: what was measured, and the counts of the runs so far.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use coverage::{FileIdx, Mode, Profile, ShapeBuilder, Span};
 
-use crate::{Format, Notes, Place, Read, ReadError};
+use crate::{Format, Notes, Place, Read, ReadError, Write};
 
 /// The format.
 pub const FORMAT: Format = Format {
@@ -24,7 +24,11 @@ pub const FORMAT: Format = Format {
     extensions: &["out", "cov", "coverprofile", "txt"],
     sniff: |head| head.starts_with(b"mode: "),
     read: Read::File(read),
-    write: Some(|profile| vec![("coverage.out".to_owned(), write(profile).into_bytes())]),
+    write: Some(Write {
+        files: |profile| vec![("coverage.out".to_owned(), write(profile).into_bytes())],
+        blocks: true,
+        keeps: &["statements"],
+    }),
 };
 
 /// The profile as text, in the order of `go tool covdata textfmt`: packages by path, within them

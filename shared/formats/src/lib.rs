@@ -11,6 +11,8 @@
 
 pub mod archive;
 mod bytes;
+#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
+mod draft;
 mod error;
 pub mod go_counters;
 pub mod go_cov;
@@ -18,11 +20,17 @@ pub mod go_meta;
 pub mod go_source;
 pub mod go_text;
 pub mod go_write;
+#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
+mod json;
 pub mod limits;
 mod notes;
 pub mod pods;
 mod reading;
+#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
+mod text;
 mod ulebs;
+#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
+mod xml;
 
 use coverage::Profile;
 
@@ -43,8 +51,8 @@ pub struct Format {
     pub sniff: fn(&[u8]) -> bool,
     /// How files become profiles.
     pub read: Read,
-    /// The files that hold a profile, as name and bytes.
-    pub write: Option<fn(&Profile) -> Files>,
+    /// How profiles become files, if they do.
+    pub write: Option<Write>,
 }
 
 /// Files to be written: name and bytes of each.
@@ -57,6 +65,45 @@ pub enum Read {
     File(fn(&str, &[u8], &mut Notes) -> Result<Profile, ReadError>),
     /// Files are grouped by name first, as [`pods`] says.
     Pods,
+    /// Files only say something together, with others that are no coverage data themselves.
+    Together(Together),
+}
+
+/// Profiles and errors, each with the name of the file that it is of.
+pub type Results = Vec<(String, Result<Profile, ReadError>)>;
+
+/// How files that belong together become profiles.
+#[derive(Debug, Clone, Copy)]
+pub struct Together {
+    /// Whether a file, by its name and first bytes, is one of the others: a source, a class, a
+    /// binary. They are only looked at where files of the format are there.
+    pub companion: fn(&str, &[u8]) -> bool,
+    /// Reads all files of the format and all companions.
+    pub read: fn(&[&Member], &mut Notes) -> Results,
+}
+
+/// A file among several that are read together.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its name, with slashes and whatever folders lead to it.
+    pub name: String,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+    /// Whether it is a companion.
+    pub is_companion: bool,
+}
+
+/// How profiles become files.
+#[derive(Debug, Clone, Copy)]
+pub struct Write {
+    /// The files that hold a profile, as name and bytes. What the format has no place for is left
+    /// out.
+    pub files: fn(&Profile) -> Files,
+    /// Whether it has a place for blocks. What has none for the units of a profile is given its
+    /// lines instead, by who calls.
+    pub blocks: bool,
+    /// Metrics whose totals are the same when the files are read again, by their name in output.
+    pub keeps: &'static [&'static str],
 }
 
 /// How much of a file [`Format::sniff`] wants to see.
@@ -74,6 +121,14 @@ formats! { go_text, go_cov }
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {
     FORMATS.iter().copied().find(|format| format.id == id)
+}
+
+/// Whether a file, by its name and first bytes, may belong to files of a format that is read
+/// [`Read::Together`]; the formats of which that is so.
+pub fn companion_of(name: &str, head: &[u8]) -> impl Iterator<Item = &'static Format> {
+    FORMATS.iter().copied().filter(
+        move |format| matches!(format.read, Read::Together(together) if (together.companion)(name, head)),
+    )
 }
 
 /// The format of a file by its first bytes.

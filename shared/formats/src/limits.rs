@@ -4,8 +4,24 @@
 /// Notes kept of one reading.
 pub const NOTES: usize = 1_000;
 
-/// Bytes of counter files that may wait for their meta-data.
+/// Bytes of files that may wait for others: counters for their meta-data, sources and binaries
+/// for the counters that belong to them.
 pub const WAITING_BYTES: usize = 256 << 20;
+
+/// The highest number of a line; what claims more is no source.
+pub const LINE: u32 = 10_000_000;
+
+/// The highest number of a column.
+pub const COLUMN: u32 = 1_000_000;
+
+/// Arms of one branch of which only the number is known.
+pub const ARMS: u32 = 1_000_000;
+
+/// Elements of XML inside of each other.
+pub const DEPTH: usize = 256;
+
+/// Attributes of an element of XML.
+pub const ATTRIBUTES: usize = 1_000;
 
 /// How much an archive may unpack to.
 #[derive(Debug, Clone, PartialEq, Eq)]

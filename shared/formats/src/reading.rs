@@ -7,7 +7,7 @@ use coverage::Profile;
 use crate::go_cov::{self, Pod};
 use crate::go_write::Fnv128;
 use crate::pods::{self, Part};
-use crate::{Format, Notes, Place, Read, ReadError, limits, sniff};
+use crate::{FORMATS, Format, Member, Notes, Place, Read, ReadError, companion_of, limits, sniff};
 
 /// Takes files one by one and gives the profiles in them. A file that can't be read is left out
 /// with its error; the others are read all the same.
@@ -17,6 +17,11 @@ pub struct Reading {
     pods: BTreeMap<String, PodReading>,
     waiting: Vec<(String, Vec<u8>)>,
     waiting_bytes: usize,
+    /// Files that are read together, by the id of their format.
+    together: BTreeMap<&'static str, Vec<Member>>,
+    /// Files that may belong to some of those.
+    companions: Vec<Member>,
+    n_left_out: u64,
     failures: Vec<(String, ReadError)>,
     notes: Notes,
 }
@@ -84,15 +89,79 @@ impl Reading {
             },
             None => {}
         }
-        let unknown = || ReadError::unsupported(Place::Whole, "no coverage data of a known format");
-        let format = sniff(head).ok_or_else(unknown)?;
-        let Read::File(read) = format.read else {
-            let reason = "coverage data of Go whose name is not covmeta.* or covcounters.*, so that it can't be told what belongs to it";
-            return Err(ReadError::unsupported(Place::Whole, reason));
+        let Some(format) = sniff(head) else {
+            return if companion_of(name, head).next().is_some() {
+                self.keep_companion(name, bytes);
+                Ok(())
+            } else {
+                Err(ReadError::unsupported(Place::Whole, "no coverage data of a known format"))
+            };
         };
-        let profile = read(name, bytes, &mut self.notes)?;
-        self.opened.push(Opened { name: name.to_owned(), format, profile });
-        Ok(())
+        match format.read {
+            Read::File(read) => {
+                let profile = read(name, bytes, &mut self.notes)?;
+                self.opened.push(Opened { name: name.to_owned(), format, profile });
+                Ok(())
+            }
+            Read::Pods => {
+                let reason = "coverage data of Go whose name is not covmeta.* or covcounters.*, so that it can't be told what belongs to it";
+                Err(ReadError::unsupported(Place::Whole, reason))
+            }
+            Read::Together(_) => {
+                self.waiting_bytes += bytes.len();
+                if self.waiting_bytes > limits::WAITING_BYTES {
+                    let reason = "too many files that have to be read together";
+                    return Err(ReadError::limit(Place::Whole, reason));
+                }
+                let member =
+                    Member { name: name.to_owned(), bytes: bytes.to_vec(), is_companion: false };
+                self.together.entry(format.id).or_default().push(member);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a file, by its name and first bytes, belongs to one that was taken: a source, a
+    /// class, a binary.
+    pub fn wants(&self, name: &str, head: &[u8]) -> bool {
+        companion_of(name, head).any(|format| self.together.contains_key(format.id))
+    }
+
+    /// Keeps a file that may belong to others, which may still come.
+    fn keep_companion(&mut self, name: &str, bytes: &[u8]) {
+        if self.waiting_bytes + bytes.len() > limits::WAITING_BYTES {
+            self.n_left_out += 1;
+            return;
+        }
+        self.waiting_bytes += bytes.len();
+        let (name, bytes) = (name.to_owned(), bytes.to_vec());
+        self.companions.push(Member { name, bytes, is_companion: true });
+    }
+
+    fn read_together(&mut self) {
+        let together = std::mem::take(&mut self.together);
+        let companions = std::mem::take(&mut self.companions);
+        for &format in FORMATS {
+            let (Read::Together(how), Some(members)) = (format.read, together.get(format.id))
+            else {
+                continue;
+            };
+            let others = companions.iter().filter(|member| {
+                let head = member.bytes.get(..crate::HEAD_BYTES).unwrap_or(&member.bytes);
+                (how.companion)(&member.name, head)
+            });
+            let members: Vec<&Member> = members.iter().chain(others).collect();
+            for (name, read) in (how.read)(&members, &mut self.notes) {
+                match read {
+                    Ok(profile) => self.opened.push(Opened { name, format, profile }),
+                    Err(error) => self.failures.push((name, error)),
+                }
+            }
+            if self.n_left_out > 0 {
+                let note = format!("{} files that may belong to it are too much", self.n_left_out);
+                self.notes.add("", note);
+            }
+        }
     }
 
     /// Keeps counters until their meta-data comes.
@@ -124,6 +193,7 @@ impl Reading {
                 self.failures.push((name, error));
             }
         }
+        self.read_together();
         let mut pods: Vec<_> = self.pods.into_values().collect();
         pods.sort_by(|a, b| a.name.cmp(&b.name));
         for PodReading { name, pod, .. } in pods {

@@ -115,7 +115,8 @@ async fn work(job: Array) {
 /// Gives the page a profile as Go's own coverage data.
 fn write(profile: Option<Profile>) {
     if let (Some(profile), Some(write)) = (profile, formats::go_cov::FORMAT.write) {
-        let zip = formats::archive::pack(&write(&profile));
+        let zip =
+            formats::archive::pack(&(write.files)(&algebra::units_for(&profile, write.blocks)));
         let zip = Uint8Array::from(&zip[..]);
         answer(&Array::of3(&"file".into(), &"covdata.zip".into(), &zip));
     }

@@ -64,7 +64,7 @@ fn combine(args: CombineArgs, least: usize, operation: Operation) -> Result<Exit
     }
     let format = self::format(args.to.as_deref(), format)?;
     let Some(write) = format.write else { bail!("{} can't be written", format.name) };
-    let files = write(&operation(profiles));
+    let files = (write.files)(&algebra::units_for(&operation(profiles), write.blocks));
     match (&args.output, &files[..]) {
         (None, [(_, bytes)]) => {
             let mut out = std::io::stdout().lock();

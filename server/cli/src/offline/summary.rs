@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use coverage::{FileIdx, Fraction, FunctionIdx, PackageIdx, Profile, Totals, Tree};
+use coverage::{Fraction, FunctionIdx, Metrics, Profile, Tree};
 use serde_json::{Map, Value, json};
 
 use super::{SelectArgs, open};
@@ -30,7 +30,7 @@ pub(crate) struct OfflineArgs {
     /// What a row is; for inputs
     #[arg(long, value_name = "WHAT", default_value = "package")]
     by: By,
-    /// End with 1 if less than this share of statements is covered, in percent; for inputs
+    /// End with 1 if less than this share of statements (or lines) is covered, in percent; for inputs
     #[arg(long, value_name = "PERCENT")]
     fail_under: Option<f64>,
     #[command(flatten)]
@@ -53,45 +53,77 @@ pub(crate) fn summary(args: &OfflineArgs, json: bool) -> Result<ExitCode> {
     if args.by == By::Function {
         profile = args.select.name_functions(&profile);
     }
-    let tree = Tree::of(profile.shape(), profile.counts());
+    let metrics = All::of(&profile);
+    let (name, total) = metrics.total.headline();
     if json {
-        crate::print_json(&to_json(&profile, &tree, &formats.join("+")))?;
+        crate::print_json(&to_json(&profile, &metrics, &formats.join("+")))?;
     } else {
-        crate::print(&crate::table(&rows(&profile, &tree, args.by)))?;
+        crate::print(&crate::table(&rows(&profile, &metrics, name, args.by)))?;
     }
-    let statements = tree.total.statements;
-    if let (Some(least), Some(percent)) = (args.fail_under, statements.percent())
+    if let (Some(least), Some(percent)) = (args.fail_under, total.percent())
         && percent < least
     {
-        crate::complain(&format!("{percent:.1}% of statements are covered, less than {least}%"));
+        crate::complain(&format!("{percent:.1}% of {name} are covered, less than {least}%"));
         return Ok(ExitCode::from(1));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Name and statements of each row, sorted, and of the whole.
-fn rows(profile: &Profile, tree: &Tree, by: By) -> Vec<(String, Fraction)> {
+/// The metrics of every level.
+struct All {
+    total: Metrics,
+    packages: Vec<Metrics>,
+    files: Vec<Metrics>,
+}
+
+impl All {
+    fn of(profile: &Profile) -> Self {
+        let files = Metrics::by_file(profile);
+        let packages = Metrics::by_package(profile, &files);
+        let mut total = Metrics::default();
+        files.iter().for_each(|&file| total += file);
+        Self { total, packages, files }
+    }
+}
+
+/// Name and the metric of this name of each row, sorted, and of the whole.
+fn rows(profile: &Profile, metrics: &All, metric: &str, by: By) -> Vec<(String, Fraction)> {
     let shape = profile.shape();
     let mut rows: Vec<(String, u32, Fraction)> = match by {
-        By::Package => (0u32..)
-            .zip(shape.packages())
-            .map(|(i, row)| (row.path.clone(), 0, tree.package(PackageIdx(i)).statements))
+        By::Package => shape
+            .packages()
+            .iter()
+            .zip(&metrics.packages)
+            .map(|(row, metrics)| (row.path.clone(), 0, metrics.named(metric)))
             .collect(),
-        By::File => (0u32..)
-            .zip(shape.files())
-            .map(|(i, row)| (row.path.to_string(), 0, tree.file(FileIdx(i)).statements))
+        By::File => shape
+            .files()
+            .iter()
+            .zip(&metrics.files)
+            .map(|(row, metrics)| (row.path.to_string(), 0, metrics.named(metric)))
             .collect(),
-        By::Function => (0u32..)
-            .zip(shape.functions())
-            .filter(|(_, row)| !row.name.is_empty())
-            .map(|(i, row)| {
-                let file = &shape.file(row.file).path;
-                let line = shape.unit_spans().get(row.units.start as usize);
-                let line = line.filter(|_| !row.units.is_empty()).map_or(0, |span| span.start.line);
-                let name = format!("{file}:{line}: {}", row.name);
-                (format!("{file}\0{name}"), line, tree.function(FunctionIdx(i)).statements)
-            })
-            .collect(),
+        By::Function => {
+            let tree = Tree::of(shape, profile.counts());
+            let functions = (0u32..).map(FunctionIdx).zip(shape.functions());
+            functions
+                .filter(|(_, row)| !row.name.is_empty())
+                .map(|(function, row)| {
+                    let file = &shape.file(row.file).path;
+                    let first = shape.units_of(function).next().map(|unit| shape.unit(unit).span);
+                    let line = row.span.or(first).map_or(0, |span| span.start.line);
+                    let name = format!("{file}:{line}: {}", row.name);
+                    let entered = u64::from(profile.function_hit(function));
+                    let fraction = match tree.function(function).statements {
+                        // Only the function itself is counted.
+                        none if none.total == 0 && row.counted => {
+                            Fraction { covered: entered, total: 1 }
+                        }
+                        statements => statements,
+                    };
+                    (format!("{file}\0{name}"), line, fraction)
+                })
+                .collect()
+        }
     };
     // Functions of a file by their line, not by its digits.
     let file = |name: &str| name.split('\0').next().unwrap_or_default().to_owned();
@@ -102,31 +134,34 @@ fn rows(profile: &Profile, tree: &Tree, by: By) -> Vec<(String, Fraction)> {
             (name.rsplit('\0').next().unwrap_or_default().to_owned(), fraction)
         })
         .collect();
-    rows.push(("total".to_owned(), tree.total.statements));
+    rows.push(("total".to_owned(), metrics.total.named(metric)));
     rows
 }
 
-/// Every metric that the profile has, as numbers.
-fn metrics(totals: &Totals, functions: bool) -> Map<String, Value> {
-    let fraction = |f: Fraction| json!({"covered": f.covered, "total": f.total});
-    let mut metrics = Map::new();
-    metrics.insert("statements".into(), fraction(totals.statements));
-    if functions {
-        metrics.insert("functions".into(), fraction(totals.functions));
-    }
-    metrics
-}
-
-fn to_json(profile: &Profile, tree: &Tree, format: &str) -> Value {
+fn to_json(profile: &Profile, metrics: &All, format: &str) -> Value {
     let shape = profile.shape();
-    // Units of which no function is known belong to one without a name.
-    let functions = shape.functions().iter().any(|function| !function.name.is_empty());
-    let row = |(path, totals): (&str, &Totals)| {
-        let mut row = metrics(totals, functions);
+    // What the profile has nothing of, its format does not carry.
+    let mut carried: Vec<&str> = metrics
+        .total
+        .all()
+        .into_iter()
+        .filter(|(_, f)| f.total > 0)
+        .map(|(name, _)| name)
+        .collect();
+    if carried.is_empty() {
+        carried.push(metrics.total.headline().0);
+    }
+    let numbers = |metrics: &Metrics| -> Map<String, Value> {
+        let all = metrics.all().into_iter().filter(|(name, _)| carried.contains(name));
+        all.map(|(name, f)| (name.to_owned(), json!({"covered": f.covered, "total": f.total})))
+            .collect()
+    };
+    let row = |(path, metrics): (&str, &Metrics)| {
+        let mut row = numbers(metrics);
         row.insert("path".into(), path.into());
         Value::Object(row)
     };
-    let rows = |mut rows: Vec<(&str, &Totals)>| {
+    let rows = |mut rows: Vec<(&str, &Metrics)>| {
         rows.sort_by_key(|(path, _)| *path);
         rows.into_iter().map(row).collect::<Vec<_>>()
     };
@@ -135,8 +170,8 @@ fn to_json(profile: &Profile, tree: &Tree, format: &str) -> Value {
     json!({
         "format": format,
         "mode": profile.mode().as_str(),
-        "packages": rows(packages.zip(&tree.packages).collect()),
-        "files": rows(files.zip(&tree.files).collect()),
-        "total": metrics(&tree.total, functions),
+        "packages": rows(packages.zip(&metrics.packages).collect()),
+        "files": rows(files.zip(&metrics.files).collect()),
+        "total": numbers(&metrics.total),
     })
 }
