@@ -35,7 +35,9 @@ pub mod patch;
 pub mod paths;
 mod pattern;
 mod remap;
+pub mod roots;
 mod select;
+mod unite;
 
 pub use doubts::{Doubt, doubts};
 pub use functions::{with_functions, with_names};
@@ -47,3 +49,4 @@ pub use patch::patch;
 pub use pattern::Pattern;
 pub use remap::{Remap, remap};
 pub use select::{filter, select};
+pub use unite::unite;
