@@ -109,8 +109,9 @@ impl fmt::Display for PathDoubt {
 /// do, and those of profiles with relative names are kept.
 ///
 /// A name means a file if one of both names ends with the whole of the other, and no other file
-/// ends so; or if it begins as names do that were decided. Nothing else is ever joined.
-pub fn align(profiles: &[&Profile], tree: &[&str]) -> Alignment {
+/// ends so; or if it begins as names do that were decided. Nothing else is ever joined, but for
+/// names of which only the case of letters differs if `ignore_case` is wanted.
+pub fn align(profiles: &[&Profile], tree: &[&str], ignore_case: bool) -> Alignment {
     let given: Vec<Vec<&str>> = profiles
         .iter()
         .map(|profile| profile.shape().files().iter().map(|file| file.path.as_str()).collect())
@@ -137,6 +138,7 @@ pub fn align(profiles: &[&Profile], tree: &[&str]) -> Alignment {
                 Verdict::Ambiguous(candidates) => {
                     alignment.doubts.push(PathDoubt::Ambiguous { profile: at, path, candidates });
                 }
+                Verdict::Case(candidate) if ignore_case => names[index] = candidate,
                 Verdict::Case(candidate) => {
                     alignment.doubts.push(PathDoubt::Case { profile: at, path, candidate });
                 }
@@ -471,7 +473,7 @@ mod tests {
 
     fn aligned(reports: &[&[&str]], tree: &[&str]) -> Alignment {
         let profiles: Vec<_> = reports.iter().map(|paths| profile(paths)).collect();
-        align(&profiles.iter().collect::<Vec<_>>(), tree)
+        align(&profiles.iter().collect::<Vec<_>>(), tree, false)
     }
 
     fn said(alignment: &Alignment) -> Vec<String> {

@@ -9,7 +9,7 @@ use clap::Args;
 use coverage::Profile;
 use formats::Format;
 
-use super::{SelectArgs, open};
+use super::{Inputs, SelectArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct CombineArgs {
@@ -26,22 +26,22 @@ pub(crate) struct CombineArgs {
     select: SelectArgs,
 }
 
-/// What becomes of several profiles.
-type Operation = fn(Vec<Profile>) -> Profile;
+/// What becomes of several inputs.
+type Operation = fn(Inputs, &SelectArgs) -> Result<Profile>;
 
 /// `coverglass merge` and `convert`: everything, counts added.
 pub(crate) fn merge(args: CombineArgs) -> Result<ExitCode> {
-    combine(args, 1, super::merged)
+    combine(&args, 1, Inputs::united)
 }
 
 /// `coverglass subtract`: the first without what the others hit.
 pub(crate) fn subtract(args: CombineArgs) -> Result<ExitCode> {
-    combine(args, 2, |profiles| fold(profiles, algebra::subtract))
+    combine(&args, 2, |inputs, select| Ok(fold(inputs.each(select)?, algebra::subtract)))
 }
 
 /// `coverglass intersect`: of the first what all others hit too.
 pub(crate) fn intersect(args: CombineArgs) -> Result<ExitCode> {
-    combine(args, 2, |profiles| fold(profiles, algebra::intersect))
+    combine(&args, 2, |inputs, select| Ok(fold(inputs.each(select)?, algebra::intersect)))
 }
 
 fn fold(profiles: Vec<Profile>, operation: fn(&Profile, &Profile) -> Profile) -> Profile {
@@ -51,20 +51,14 @@ fn fold(profiles: Vec<Profile>, operation: fn(&Profile, &Profile) -> Profile) ->
     profiles.fold(first, |left, right| operation(&left, &right))
 }
 
-fn combine(args: CombineArgs, least: usize, operation: Operation) -> Result<ExitCode> {
+fn combine(args: &CombineArgs, least: usize, operation: Operation) -> Result<ExitCode> {
     if args.inputs.len() < least {
         bail!("give {least} inputs or more");
     }
-    let mut format = None;
-    let mut profiles = Vec::with_capacity(args.inputs.len());
-    for path in &args.inputs {
-        let input = open(path)?;
-        format = format.or(input.formats.first().copied());
-        profiles.push(args.select.apply(input.profile)?);
-    }
-    let format = self::format(args.to.as_deref(), format)?;
+    let inputs = Inputs::open(&args.inputs, &args.select)?;
+    let format = self::format(args.to.as_deref(), inputs.first_format())?;
     let Some(write) = format.write else { bail!("{} can't be written", format.name) };
-    let files = (write.files)(&algebra::units_for(&operation(profiles), write.blocks));
+    let files = (write.files)(&algebra::units_for(&operation(inputs, &args.select)?, write.blocks));
     match (&args.output, &files[..]) {
         (None, [(_, bytes)]) => {
             let mut out = std::io::stdout().lock();

@@ -1,9 +1,10 @@
 //! Commands on coverage data that is there: any format in, any writable format out.
 //!
-//! An input is a file, an archive, or a folder with everything below it. Each becomes one profile: what the
-//! files of a folder hold is merged.
+//! An input is a file, an archive, or a folder with everything below it. Each becomes one profile:
+//! what the files of a folder hold is merged, by unit where one tool counted, otherwise by line.
 
 pub(crate) mod combine;
+mod inputs;
 mod open;
 pub(crate) mod patch;
 pub(crate) mod report;
@@ -11,26 +12,22 @@ pub(crate) mod summary;
 
 use std::path::PathBuf;
 
-use algebra::{Origin, Pattern, Remap};
-use anyhow::{Result, anyhow};
+use algebra::{Origin, Pattern};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use coverage::{Profile, SourcePath};
 use formats::go_source;
 
 use crate::sources::Sources;
 
-pub(crate) use self::open::open;
+pub(crate) use self::inputs::Inputs;
 
 /// How many files are named of those to be doubted.
 const NAMED: usize = 5;
 
-/// Everything in several profiles, with a warning where that is not what it seems to be.
-pub(crate) fn merged(profiles: Vec<Profile>) -> Profile {
-    let profile = match <[_; 1]>::try_from(profiles) {
-        Ok([only]) => only,
-        Err(profiles) => algebra::merge(&profiles.iter().collect::<Vec<_>>()),
-    };
-    let doubts = algebra::doubts(&profile);
+/// Warns of files whose numbers are not what they seem to be.
+fn warn_of_doubts(profile: &Profile) {
+    let doubts = algebra::doubts(profile);
     for (file, doubt) in doubts.iter().take(NAMED) {
         let file = &profile.shape().file(*file).path;
         crate::complain(&format!("warning: {file}: {}", doubt.sentence()));
@@ -38,7 +35,6 @@ pub(crate) fn merged(profiles: Vec<Profile>) -> Profile {
     if doubts.len() > NAMED {
         crate::complain(&format!("warning: so are {} more files", doubts.len() - NAMED));
     }
-    profile
 }
 
 /// Whose code.
@@ -67,16 +63,21 @@ pub(crate) struct SelectArgs {
     /// Only code of this kind
     #[arg(long, value_name = "KIND")]
     only: Option<Only>,
-    /// Give paths that begin with FROM the beginning TO; may be repeated
+    /// Give paths that begin with FROM the beginning TO; may be repeated. @FILE holds such rules,
+    /// one in each line
     #[arg(long, value_name = "FROM=TO")]
     remap: Vec<String>,
+    /// Take paths for those of sources also where the case of letters differs
+    #[arg(long)]
+    ignore_case: bool,
     /// Leave out generated files (sources must be found)
     #[arg(long)]
     no_generated: bool,
     /// Leave out what comments say to ignore, as `coverglass:ignore` does (sources must be found)
     #[arg(long)]
     marks: bool,
-    /// Look for sources here, besides the module around the working directory; may be repeated
+    /// Look for sources here, besides the module around the working directory; may be repeated.
+    /// Paths of coverage data are matched to the files in there
     #[arg(long, value_name = "FOLDER")]
     source: Vec<PathBuf>,
 }
@@ -100,15 +101,9 @@ impl SelectArgs {
         })
     }
 
-    /// The part of a profile that is meant.
-    pub(crate) fn apply(&self, profile: Profile) -> Result<Profile> {
-        let mut profile = profile;
-        if !self.remap.is_empty() {
-            let rules = self.remap.iter().map(|rule| {
-                Remap::parse(rule).ok_or_else(|| anyhow!("--remap {rule}: not FROM=TO"))
-            });
-            profile = algebra::remap(&profile, &rules.collect::<Result<Vec<_>>>()?);
-        }
+    /// The part of a profile that is meant. `tree` names the files of the sources, sorted, where
+    /// names in the profile are like those.
+    fn apply(&self, profile: Profile, tree: &[String]) -> Result<Profile> {
         let patterns = |texts: &[String]| -> Vec<Pattern> {
             texts.iter().map(|text| Pattern::new(text)).collect()
         };
@@ -130,7 +125,12 @@ impl SelectArgs {
                         Only::Dependency => Origin::Dependency,
                         Only::Std => Origin::Std,
                     };
-                    algebra::origin(package, &main) == wanted
+                    let is_source = |name: &String| name.as_str().cmp(path);
+                    if tree.binary_search_by(is_source).is_ok() {
+                        wanted == Origin::Main
+                    } else {
+                        algebra::origin(package, &main) == wanted
+                    }
                 }
             };
             origin

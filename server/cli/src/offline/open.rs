@@ -1,29 +1,20 @@
-//! Inputs to profiles.
+//! Files and folders to what they hold.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use coverage::Profile;
 use formats::limits::Limits;
-use formats::{Outcome, Reading, archive, pods};
-
-/// What an input holds.
-#[derive(Debug)]
-pub(crate) struct Input {
-    /// Everything in it, merged.
-    pub(crate) profile: Profile,
-    /// Ids of the formats that it was read from, each once.
-    pub(crate) formats: Vec<&'static str>,
-}
+use formats::{Opened, Outcome, Reading, archive, pods};
 
 /// Folders that hold no coverage data, only a great many files.
 const PASSED_OVER: &[&str] = &[".git", "node_modules"];
 
 /// Opens an input: a file, or a folder with everything below it; archives are unpacked. Damaged
-/// files of a folder are left out, with a warning that says why.
-pub(crate) fn open(path: &Path) -> Result<Input> {
+/// files of a folder are left out, with a warning that says why. Files that only say something
+/// with others find those beside them in the folder, or among `companions`.
+pub(crate) fn open(path: &Path, companions: &[PathBuf]) -> Result<Vec<Opened>> {
     let name = path.display().to_string();
     let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
     let is_folder = metadata.is_dir();
@@ -41,21 +32,24 @@ pub(crate) fn open(path: &Path) -> Result<Input> {
     }
     // Meta-data first, so that counters need not wait in memory.
     files.sort_by_cached_key(|path| {
-        let name = path.to_string_lossy().replace('\\', "/");
+        let name = slashed(path);
         (!matches!(pods::part(&name), Some(pods::Part::Meta(_))), name)
     });
     let mut reading = Reading::default();
     let mut damaged = Vec::new();
     let mut buffer = Vec::new();
+    let mut others: Vec<&PathBuf> = companions.iter().collect();
     for file in &files {
-        let name = file.to_string_lossy().replace('\\', "/");
-        if is_folder && pods::part(&name).is_none() && !is_known(file)? {
+        let name = slashed(file);
+        if is_folder && pods::part(&name).is_none() && !is_known(&head(file)?) {
+            others.push(file);
             continue;
         }
         read(file, &mut buffer)?;
         let mut add = |name: &str, bytes: &[u8]| {
             let head = bytes.get(..formats::HEAD_BYTES).unwrap_or(bytes);
-            if pods::part(name).is_some() || formats::sniff(head).is_some() {
+            let may_belong = formats::companion_of(name, head).next().is_some();
+            if pods::part(name).is_some() || formats::sniff(head).is_some() || may_belong {
                 reading.add(name, bytes);
             }
         };
@@ -63,6 +57,13 @@ pub(crate) fn open(path: &Path) -> Result<Input> {
             Ok(true) => {}
             Ok(false) => reading.add(&name, &buffer),
             Err(error) => damaged.push((name, error)),
+        }
+    }
+    for file in others {
+        let name = slashed(file);
+        if reading.wants(&name, &head(file)?) {
+            read(file, &mut buffer)?;
+            reading.add(&name, &buffer);
         }
     }
     let Outcome { opened, mut failures, notes } = reading.finish();
@@ -89,16 +90,21 @@ pub(crate) fn open(path: &Path) -> Result<Input> {
     if opened.is_empty() {
         bail!("there is no coverage data in {name}: {}", known());
     }
-    let mut formats: Vec<_> = opened.iter().map(|opened| opened.format.id).collect();
-    formats.sort_unstable();
-    formats.dedup();
-    let profile = match <[_; 1]>::try_from(opened) {
-        Ok([only]) => only.profile,
-        Err(opened) => {
-            algebra::merge(&opened.iter().map(|opened| &opened.profile).collect::<Vec<_>>())
-        }
-    };
-    Ok(Input { profile, formats })
+    Ok(opened)
+}
+
+/// Whether a file is no coverage data, but may belong to some: a binary, a class.
+pub(crate) fn is_companion(path: &Path) -> bool {
+    let is_file = path.is_file();
+    let Some(head) = is_file.then(|| head(path).ok()).flatten() else { return false };
+    let name = slashed(path);
+    pods::part(&name).is_none()
+        && !is_known(&head)
+        && formats::companion_of(&name, &head).next().is_some()
+}
+
+fn slashed(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
 }
 
 /// What can be read, in a sentence.
@@ -115,12 +121,16 @@ fn tag(path: &Path) -> Option<&str> {
 }
 
 /// Whether the first bytes of a file are of a known format, or an archive's.
-fn is_known(path: &Path) -> Result<bool> {
+fn is_known(head: &[u8]) -> bool {
+    formats::sniff(head).is_some() || archive::sniff(head)
+}
+
+fn head(path: &Path) -> Result<Vec<u8>> {
     let refused = || format!("cannot read {}", path.display());
     let mut head = Vec::with_capacity(formats::HEAD_BYTES);
     let file = File::open(path).with_context(refused)?;
     file.take(formats::HEAD_BYTES as u64).read_to_end(&mut head).with_context(refused)?;
-    Ok(formats::sniff(&head).is_some() || archive::sniff(&head))
+    Ok(head)
 }
 
 fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<()> {
@@ -132,7 +142,7 @@ fn read(path: &Path, buffer: &mut Vec<u8>) -> Result<()> {
 }
 
 /// Regular files of a folder and the folders below it; links to folders are not followed.
-fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+pub(crate) fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let mut found = Vec::new();

@@ -10,7 +10,7 @@ use clap::Args;
 use coverage::Fraction;
 use serde_json::{Value, json};
 
-use super::{SelectArgs, open};
+use super::{Inputs, SelectArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct PatchArgs {
@@ -50,12 +50,8 @@ pub(crate) fn patch(args: PatchArgs) -> Result<ExitCode> {
     };
     let diff = Diff::parse(&String::from_utf8_lossy(&text))
         .map_err(|error| anyhow!("cannot read {name}: {error}"))?;
-    let mut profiles = Vec::with_capacity(args.inputs.len());
-    for path in &args.inputs {
-        profiles.push(open(path)?.profile);
-    }
-    let profile = super::merged(profiles);
-    let patch = algebra::patch(&args.select.apply(profile)?, &diff);
+    let profile = Inputs::open(&args.inputs, &args.select)?.united(&args.select)?;
+    let patch = algebra::patch(&profile, &diff);
     if args.json {
         crate::print_json(&to_json(&patch))?;
     } else {

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use coverage::{Fraction, FunctionIdx, Metrics, Profile, Tree};
 use serde_json::{Map, Value, json};
 
-use super::{SelectArgs, open};
+use super::{Inputs, SelectArgs};
 
 /// What a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -39,17 +39,9 @@ pub(crate) struct OfflineArgs {
 
 /// `coverglass summary INPUT…`.
 pub(crate) fn summary(args: &OfflineArgs, json: bool) -> Result<ExitCode> {
-    let mut formats = Vec::new();
-    let mut profiles = Vec::with_capacity(args.inputs.len());
-    for path in &args.inputs {
-        let input = open(path)?;
-        formats.extend(input.formats);
-        profiles.push(input.profile);
-    }
-    formats.sort_unstable();
-    formats.dedup();
-    let profile = super::merged(profiles);
-    let mut profile = args.select.apply(profile)?;
+    let inputs = Inputs::open(&args.inputs, &args.select)?;
+    let formats = inputs.formats();
+    let mut profile = inputs.united(&args.select)?;
     if args.by == By::Function {
         profile = args.select.name_functions(&profile);
     }

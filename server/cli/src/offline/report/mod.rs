@@ -12,7 +12,7 @@ use clap::Args;
 use coverage::Profile;
 use wire::{SourceId, limits};
 
-use super::{SelectArgs, open};
+use super::{Inputs, SelectArgs};
 use crate::sources::Sources;
 
 #[derive(Debug, Args)]
@@ -32,15 +32,8 @@ pub(crate) struct ReportArgs {
 
 /// `coverglass report INPUT… -o FILE`.
 pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode> {
-    let mut profiles = Vec::with_capacity(args.inputs.len());
-    for path in &args.inputs {
-        profiles.push(open(path)?.profile);
-    }
-    let profile = match <[_; 1]>::try_from(profiles) {
-        Ok([only]) => only,
-        Err(profiles) => algebra::merge(&profiles.iter().collect::<Vec<_>>()),
-    };
-    let profile = args.select.apply(profile)?;
+    let profile = Inputs::open(&args.inputs, &args.select)?.united(&args.select)?;
+    let profile = algebra::units_for(&profile, true);
     if profile.shape().n_units() == 0 {
         bail!("nothing is left to report: no code matches");
     }
