@@ -4,6 +4,8 @@
 //! units, and where flow tracing can be switched. Its id is a hash of its bytes, so builds that
 //! differ never merge by accident and replicas of one build merge by themselves.
 //!
+//! A **whole profile** ([`whole`]) is all that one holds, for keeping and handing on.
+//!
 //! A **frame** is one message of the live protocol. A WebSocket message carries one or more:
 //!
 //! ```text
@@ -29,6 +31,7 @@ pub mod codec;
 pub mod frame;
 pub mod limits;
 pub mod table;
+pub mod whole;
 
 pub use codec::WireError;
 pub use frame::{AgentToRelay, RelayToAgent, RelayToViewer};
