@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use algebra::lines::lines;
-use algebra::{Remap, filter, intersect, merge, remap, select, since, subtract};
-use coverage::{Mode, Profile, dump};
+use algebra::{Remap, by_line, filter, intersect, merge, remap, select, since, subtract, unite};
+use coverage::{Metrics, Mode, Profile, dump};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Profiles over a small world, so that two of them often have units in common: up to 2 packages
-/// of 2 files of 2 functions of 4 units, each of which may be missing.
+/// of 2 files of 2 functions of 4 units, each of which may be missing; and a file of lines with
+/// what else other formats tell: contexts, functions with counts, branches, conditions.
 fn profile(mode: Mode) -> impl Strategy<Value = Profile> {
     counted(
         mode,
@@ -23,7 +24,8 @@ fn profile(mode: Mode) -> impl Strategy<Value = Profile> {
 }
 
 fn counted(mode: Mode, count: BoxedStrategy<u64>) -> impl Strategy<Value = Profile> {
-    vec((any::<bool>(), count), 32).prop_map(move |units| {
+    let rows = vec((any::<bool>(), count.clone()), 12).prop_map(|rows| lines_file(&rows));
+    (vec((any::<bool>(), count), 32), rows).prop_map(move |(units, rows)| {
         let mut text = format!("mode {}\n", mode.as_str());
         for (i, (present, count)) in units.into_iter().enumerate() {
             let (package, file, function, unit) = (i / 16, i / 8 % 2, i / 4 % 2, i % 4);
@@ -42,8 +44,38 @@ fn counted(mode: Mode, count: BoxedStrategy<u64>) -> impl Strategy<Value = Profi
                 let _ = writeln!(text, "{line}.1,{line}.9 {unit} {count}");
             }
         }
+        text += &rows;
         dump::parse(&text).expect("the text is a dump")
     })
+}
+
+/// A file of lines. Which rows it has and what they count depends on the numbers.
+fn lines_file(rows: &[(bool, u64)]) -> String {
+    let mut text = String::from("package q - -\nfile q/a.c\nfunction -\n");
+    let lines: Vec<_> = (1..).zip(rows).take(4).filter(|(_, row)| row.0).collect();
+    for (number, (_, count)) in &lines {
+        let _ = writeln!(text, "line {number} {count}");
+    }
+    for (context, parity) in [("even", 0), ("odd", 1)] {
+        let hit = |(number, row): &&(u32, &(bool, u64))| number % 2 == parity && row.1 > 0;
+        let numbers: String =
+            lines.iter().filter(hit).map(|(number, _)| format!(" {number}")).collect();
+        if !numbers.is_empty() {
+            let _ = writeln!(text, "context {context}{numbers}");
+        }
+    }
+    for (number, (present, count)) in (4..).zip(&rows[4..]) {
+        if *present {
+            let zero = count.min(&1);
+            let _ = match number % 4 {
+                0 => writeln!(text, "function f{number} {number},{} {count}", number + 2),
+                1 => writeln!(text, "branch {number} if then={count} else=0"),
+                2 => writeln!(text, "branch {number} - {zero}/3"),
+                _ => writeln!(text, "condition {number} 0 0t={count} 0f={zero}"),
+            };
+        }
+    }
+    text
 }
 
 fn two() -> impl Strategy<Value = (Profile, Profile)> {
@@ -59,10 +91,37 @@ fn any_mode() -> impl Strategy<Value = Mode> {
 }
 
 fn nothing_hit(profile: &Profile) -> bool {
-    profile.counts().iter().all(|&count| count == 0)
+    let columns = [profile.counts(), profile.arm_counts(), profile.function_counts()];
+    columns.into_iter().flatten().all(|&count| count == 0)
 }
 
 proptest! {
+    #[test]
+    fn whole_profiles_read_back(a in any_mode().prop_flat_map(profile)) {
+        let again = wire::whole::decode(&wire::whole::encode(&a)).unwrap();
+        prop_assert_eq!(dump::write(&again), dump::write(&a));
+        prop_assert_eq!(again.shape(), a.shape());
+    }
+
+    #[test]
+    fn lines_hit_what_units_hit((a, b) in two()) {
+        let lines = |profile: &Profile| by_line(profile);
+        prop_assert_eq!(dump::write(&lines(&lines(&a))), dump::write(&lines(&a)));
+        let both = Metrics::of(&lines(&merge(&[&a, &b]))).lines;
+        prop_assert_eq!(Metrics::of(&merge(&[&lines(&a), &lines(&b)])).lines, both);
+    }
+
+    #[test]
+    fn uniting_tools_hits_what_any_hits((a, b) in two()) {
+        let united = unite(&[("a", &a), ("b", &b)]);
+        let lines = merge(&[&by_line(&a), &by_line(&b)]);
+        prop_assert_eq!(Metrics::of(&united).lines, Metrics::of(&lines).lines);
+        let other = unite(&[("b", &b), ("a", &a)]);
+        // Which of two tools is asked is told only by who says more.
+        let totals = |profile| Metrics::of(profile).all().map(|(name, metric)| (name, metric.total));
+        prop_assert_eq!(totals(&united), totals(&other));
+    }
+
     #[test]
     fn dumps_read_back(a in any_mode().prop_flat_map(profile)) {
         let text = dump::write(&a);
@@ -156,7 +215,7 @@ proptest! {
 
     #[test]
     fn joining_two_files_adds_what_they_counted(a in any_mode().prop_flat_map(profile)) {
-        let one = remap(&a, &[Remap::new("p0", "p"), Remap::new("p1", "p")]);
+        let one = remap(&a, &["p0", "p1", "q"].map(|from| Remap::new(from, "p")));
         prop_assert!(one.shape().packages().len() <= 1);
         prop_assert!(nothing_hit(&a) == nothing_hit(&one));
     }

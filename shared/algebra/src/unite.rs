@@ -37,7 +37,7 @@ pub fn unite(profiles: &[(&str, &Profile)]) -> Profile {
         }
         n_arms.into_iter().for_each(|(place, n)| arms.entry(place).or_default().see(group, n));
         let mut n_functions: BTreeMap<&str, usize> = BTreeMap::new();
-        for function in shape.functions().iter().filter(|function| !function.name.is_empty()) {
+        for function in shape.functions().iter().filter(|function| function.counted) {
             *n_functions.entry(shape.file(function.file).path.as_str()).or_default() += 1;
         }
         n_functions
