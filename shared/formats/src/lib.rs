@@ -11,22 +11,22 @@
 
 pub mod archive;
 mod bytes;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod draft;
 mod error;
+pub mod gcov_json;
+pub mod gcov_text;
+pub mod gcovr_json;
 pub mod go_counters;
 pub mod go_cov;
 pub mod go_meta;
 pub mod go_source;
 pub mod go_text;
 pub mod go_write;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod json;
 pub mod limits;
 mod notes;
 pub mod pods;
 mod reading;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod text;
 mod ulebs;
 #[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
@@ -116,7 +116,7 @@ macro_rules! formats {
     };
 }
 
-formats! { go_text, go_cov }
+formats! { go_text, go_cov, gcov_json, gcov_text, gcovr_json }
 
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {

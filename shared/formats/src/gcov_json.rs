@@ -1,0 +1,237 @@
+//! gcov's JSON, as `gcov --json-format` of GCC 9 and later writes it (`.gcov.json.gz`).
+//!
+//! ```text
+//! {"gcc_version", "format_version": "1" | "2", "current_working_directory", "data_file",
+//!  "files": [{"file", "functions": [{"name", "demangled_name", "start_line", …, "execution_count"}],
+//!             "lines": [{"line_number", "function_name", "count",
+//!                        "branches": [{"count", "fallthrough", "throw"}],
+//!                        "conditions": [{"count", "covered", "not_covered_true": [0], …}]}]}]}
+//! ```
+//!
+//! Spec: GCC manual, "Invoking Gcov". A line of a template stands there once for each instance:
+//! its counts are added, and its branches stay apart by the name of the instance. Paths that are
+//! relative begin at the working directory, which is put in front.
+//!
+//! Not kept: blocks, calls, and whether an arm is a fall-through or throws.
+
+use coverage::{BranchKind, Mode, Position, Profile, Span};
+use serde::Deserialize;
+
+use crate::draft::{Draft, FileDraft};
+use crate::{Format, Notes, Place, Read, ReadError, json};
+
+/// The format.
+pub const FORMAT: Format = Format {
+    id: "gcov_json",
+    name: "gcov JSON",
+    extensions: &["gcov.json", "json"],
+    sniff,
+    read: Read::File(read),
+    write: None,
+};
+
+fn sniff(head: &[u8]) -> bool {
+    // The order of the members is that of a hash.
+    json::sniff(head, &["\"gcc_version\""])
+        || json::sniff(head, &["\"files\"", "\"unexecuted_block\"", "\"line_number\""])
+}
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(default)]
+    format_version: String,
+    #[serde(default)]
+    current_working_directory: String,
+    files: Vec<FileRow>,
+}
+
+#[derive(Deserialize)]
+struct FileRow {
+    file: String,
+    #[serde(default)]
+    functions: Vec<FunctionRow>,
+    #[serde(default)]
+    lines: Vec<LineRow>,
+}
+
+#[derive(Deserialize)]
+struct FunctionRow {
+    name: String,
+    #[serde(default)]
+    demangled_name: String,
+    start_line: u32,
+    #[serde(default)]
+    start_column: u32,
+    #[serde(default)]
+    end_line: u32,
+    #[serde(default)]
+    end_column: u32,
+    execution_count: json::Count,
+}
+
+/// A line of one function. gcovr has the same rows.
+#[derive(Deserialize)]
+pub(crate) struct LineRow {
+    pub(crate) line_number: u32,
+    #[serde(default)]
+    function_name: Option<String>,
+    count: json::Count,
+    #[serde(default)]
+    branches: Vec<ArmRow>,
+    #[serde(default)]
+    conditions: Vec<ConditionRow>,
+}
+
+#[derive(Deserialize)]
+struct ArmRow {
+    count: json::Count,
+}
+
+/// Outcomes of the conditions of one decision: each condition has two.
+#[derive(Deserialize)]
+struct ConditionRow {
+    count: u32,
+    #[serde(default)]
+    not_covered_false: Vec<u32>,
+    #[serde(default)]
+    not_covered_true: Vec<u32>,
+}
+
+/// The profile in these bytes.
+///
+/// # Errors
+/// Where and why they are no gcov JSON.
+pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, ReadError> {
+    let document: Document = json::parse(bytes)?;
+    if !matches!(document.format_version.as_str(), "" | "1" | "2") {
+        let reason = format!("format version {} is not known", document.format_version);
+        return Err(ReadError::unsupported(Place::Whole, reason));
+    }
+    if document.files.is_empty() {
+        let note = "names no files: gcov did not find the .gcno file";
+        notes.add(name, note);
+    }
+    let mut draft = Draft::default();
+    let mut negative = 0u64;
+    for row in document.files {
+        let file = draft.file(&joined(&document.current_working_directory, &row.file));
+        for function in row.functions {
+            let span = extent(&function);
+            let name = match function.demangled_name.as_str() {
+                "" => &function.name,
+                name => name,
+            };
+            negative += u64::from(function.execution_count.negative);
+            file.function(name, Some(span), Some(function.execution_count.value));
+        }
+        row.lines.iter().for_each(|line| negative += add_line(file, line));
+    }
+    if negative > 0 {
+        notes
+            .add(name, format!("{negative} counts are negative, and taken for 0: they overflowed"));
+    }
+    Ok(draft.finish(Mode::Count, name, notes))
+}
+
+/// Adds a line with its branches and conditions; how many of its counts are negative.
+pub(crate) fn add_line(file: &mut FileDraft, row: &LineRow) -> u64 {
+    let mut negative = u64::from(row.count.negative);
+    file.line(row.line_number, row.count.value);
+    let place = Span::line(row.line_number);
+    let instance = row.function_name.as_deref().unwrap_or_default();
+    for (index, arm) in row.branches.iter().enumerate() {
+        negative += u64::from(arm.count.negative);
+        file.arm(BranchKind::Branch, place, instance, &index.to_string(), arm.count.value);
+    }
+    for (decision, condition) in row.conditions.iter().enumerate() {
+        let name = format!("{instance} {decision}");
+        for index in 0..condition.count / 2 {
+            for (sense, missed) in
+                [("t", &condition.not_covered_true), ("f", &condition.not_covered_false)]
+            {
+                let hit = u64::from(!missed.contains(&index));
+                let label = format!("{index}{sense}");
+                file.arm(BranchKind::Condition, place, name.trim(), &label, hit);
+            }
+        }
+    }
+    negative
+}
+
+fn extent(function: &FunctionRow) -> Span {
+    match (function.start_line, function.end_line) {
+        (first, last) if last < first || last == 0 => Span::line(first),
+        (first, last) if function.start_column == 0 => {
+            Span { end: Span::line(last).end, start: Span::line(first).start }
+        }
+        (line, last) => Span {
+            start: Position { line, column: function.start_column },
+            end: Position { line: last, column: function.end_column.saturating_add(1) },
+        },
+    }
+}
+
+/// The path of a file that is given from a folder.
+pub(crate) fn joined(folder: &str, path: &str) -> String {
+    let absolute =
+        path.starts_with('/') || path.get(1..3).is_some_and(|root| root.starts_with(':'));
+    if folder.is_empty() || absolute || path.starts_with('<') {
+        return path.to_owned();
+    }
+    let (mut folder, mut path) = (folder.trim_end_matches('/'), path);
+    loop {
+        if let Some(rest) = path.strip_prefix("./") {
+            path = rest;
+        } else if let (Some(rest), Some((above, _))) =
+            (path.strip_prefix("../"), folder.rsplit_once('/'))
+        {
+            (path, folder) = (rest, above);
+        } else {
+            return format!("{folder}/{path}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coverage::dump;
+
+    use super::*;
+
+    #[test]
+    fn instances_of_a_template_are_one_line() {
+        let text = r#"{"gcc_version": "14", "format_version": "2", "current_working_directory": "/b/x",
+            "files": [{"file": "../a.h", "functions": [
+              {"name": "_Zi", "demangled_name": "f<int>()", "start_line": 2, "start_column": 1,
+               "end_line": 4, "end_column": 1, "execution_count": 3}],
+             "lines": [
+              {"line_number": 3, "function_name": "_Zi", "count": 3, "branches": [
+                {"count": 2, "throw": false}, {"count": 1, "throw": true}],
+               "conditions": [{"count": 4, "covered": 3, "not_covered_false": [], "not_covered_true": [1]}]},
+              {"line_number": 3, "function_name": "_Zd", "count": -1, "branches": [{"count": 0}]}]}]}"#;
+        let mut notes = Notes::default();
+        let profile = read("a", text.as_bytes(), &mut notes).unwrap();
+        assert_eq!(
+            dump::write(&profile),
+            "mode count\npackage /b - -\nfile /b/a.h\nfunction -\nline 3 3\n\
+             function f<int>() 2.1,4.2 3\nbranch 3 _Zd 0=0\nbranch 3 _Zi 0=2 1=1\n\
+             condition 3 _Zi%200 0t=1 0f=1 1t=0 1f=1\n"
+        );
+        assert!(notes.all()[0].what.contains("1 counts are negative"));
+    }
+
+    #[test]
+    fn paths_begin_at_the_working_directory() {
+        for (path, expected) in [
+            ("a.c", "/w/b/a.c"),
+            ("../a.c", "/w/a.c"),
+            ("./../../x/a.c", "/x/a.c"),
+            ("/usr/a.h", "/usr/a.h"),
+            ("C:/a.h", "C:/a.h"),
+            ("<built-in>", "<built-in>"),
+        ] {
+            assert_eq!(joined("/w/b", path), expected);
+        }
+        assert_eq!(joined("", "../a.c"), "../a.c");
+    }
+}

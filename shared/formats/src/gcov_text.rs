@@ -1,0 +1,303 @@
+//! gcov's text, as `gcov` writes it beside each source (`.gcov`), and the intermediate text of
+//! `gcov -i` before GCC 9.
+//!
+//! ```text
+//!         -:    0:Source:src/a.c             function f called 4 returned 100% blocks executed 57%
+//!         4:    3:int f(int a) {             branch  0 taken 3 (fallthrough)
+//!        1*:    4:  if (a) …                 branch  1 never executed
+//!     #####:    5:    g();                   call    0 returned 1
+//!
+//! file:src/a.c                               function:3,9,4,f
+//! lcount:4,1                                 branch:4,taken
+//! ```
+//!
+//! Spec: GCC manual, "Invoking Gcov". `-` is no code; `#####`, `=====`, `%%%%%` and `$$$$$` never
+//! ran; a count with `*` has a block that did not. Instances of a template follow their sum, each
+//! between rules of dashes: their lines are in the sum already, their branches stay apart by name.
+//! Where branches are given in percent, or rounded as in `1.2k`, counts are what can be known.
+//!
+//! Not kept: blocks, calls, and whether an arm is a fall-through or throws.
+
+use std::collections::BTreeSet;
+
+use coverage::{BranchKind, Mode, Profile, Span};
+
+use crate::draft::Draft;
+use crate::{Format, Notes, Place, Read, ReadError, text};
+
+/// The format.
+pub const FORMAT: Format = Format {
+    id: "gcov_text",
+    name: "gcov text",
+    extensions: &["gcov"],
+    sniff,
+    read: Read::File(read),
+    write: None,
+};
+
+fn sniff(head: &[u8]) -> bool {
+    let head = text::decode(head);
+    let Some(first) = head.lines().map(str::trim).find(|line| !line.is_empty()) else {
+        return false;
+    };
+    let mut parts = first.splitn(3, ':').map(str::trim);
+    let is_table = parts.next() == Some("-")
+        && parts.next() == Some("0")
+        && parts.next().is_some_and(|rest| rest.starts_with("Source:"));
+    let rows = || head.lines().skip(1).map(str::trim);
+    let is_row = |row: &str| {
+        ["function:", "lcount:", "branch:", "file:"].iter().any(|start| row.starts_with(start))
+    };
+    let is_intermediate = (first.starts_with("file:") || first.starts_with("version:"))
+        && rows().next().is_some_and(is_row)
+        && rows().any(|row| row.starts_with("lcount:") || row.starts_with("function:"));
+    is_table || is_intermediate
+}
+
+/// The profile in these bytes.
+///
+/// # Errors
+/// The first line that fits neither form, and why.
+pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, ReadError> {
+    let text = text::decode(bytes);
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let mut draft = Draft::default();
+    let read = if first.starts_with("file:") || first.starts_with("version:") {
+        read_intermediate(&text, &mut draft)
+    } else {
+        read_table(name, &text, &mut draft, notes)
+    };
+    let malformed =
+        |(line, reason): (usize, String)| ReadError::malformed(Place::Line(line), reason);
+    read.map_err(malformed)?;
+    if draft.is_empty() {
+        return Err(ReadError::malformed(Place::Line(1), "names no source"));
+    }
+    Ok(draft.finish(Mode::Count, name, notes))
+}
+
+type Fault = (usize, String);
+
+fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> Result<(), Fault> {
+    let mut path = String::new();
+    let mut seen: BTreeSet<u32> = BTreeSet::new();
+    // Which instance of a template the rows are of, and whether its name comes next.
+    let mut instance = String::new();
+    let mut names_instance = false;
+    // Functions are told before their first line.
+    let mut functions: Vec<(String, u64)> = Vec::new();
+    let mut line_number = 0;
+    let mut n_arms = 0u32;
+    for (index, row) in (1..).zip(text.lines()) {
+        let row = row.trim_end_matches('\r');
+        if let Some(rest) = row.strip_prefix("function ") {
+            let found = rest
+                .split_once(" called ")
+                .and_then(|(name, rest)| Some((name, count(rest.split_whitespace().next()?)?)));
+            let (name, count) = found.ok_or((index, "not a function's row".to_owned()))?;
+            functions.push((name.to_owned(), count));
+            continue;
+        }
+        if let Some(rest) = row.strip_prefix("branch ") {
+            let words: Vec<&str> = rest.split_whitespace().collect();
+            let taken = match words.as_slice() {
+                [_, "never", "executed", ..] => 0,
+                [_, "taken", taken, ..] => match taken.strip_suffix('%') {
+                    Some(percent) => {
+                        notes.add(name, "tells arms in percent: their counts are not known");
+                        u64::from(percent.parse::<f64>().unwrap_or(0.0) > 0.0)
+                    }
+                    None => count(taken).ok_or((index, format!("\"{taken}\" is not a count")))?,
+                },
+                _ => return Err((index, "not a branch's row".to_owned())),
+            };
+            let label = n_arms.to_string();
+            n_arms += 1;
+            let place = Span::line(line_number);
+            draft.file(&path).arm(BranchKind::Branch, place, &instance, &label, taken);
+            continue;
+        }
+        if row.starts_with("----") {
+            (names_instance, instance) = (true, String::new());
+            continue;
+        }
+        if names_instance && row.ends_with(':') {
+            (names_instance, instance) = (false, row.trim_end_matches(':').to_owned());
+            continue;
+        }
+        let is_other =
+            ["call ", "unconditional", "condition"].iter().any(|start| row.starts_with(start));
+        let is_block = row.split(':').nth(1).is_some_and(|part| part.contains("-block"));
+        if row.trim().is_empty()
+            || is_other
+            || is_block
+            || row.starts_with("    ") && !row.contains(':')
+        {
+            continue;
+        }
+        names_instance = false;
+        let mut parts = row.splitn(3, ':');
+        let (Some(hits), Some(number), rest) = (parts.next(), parts.next(), parts.next()) else {
+            return Err((index, "neither a line of a source nor what belongs to one".to_owned()));
+        };
+        let number = number.trim();
+        line_number =
+            number.parse().map_err(|_| (index, format!("\"{number}\" is not a line number")))?;
+        n_arms = 0;
+        if line_number == 0 {
+            if let Some(source) = rest.and_then(|rest| rest.strip_prefix("Source:")) {
+                path = source.trim().to_owned();
+                draft.file(&path);
+                seen.clear();
+            }
+            continue;
+        }
+        if path.is_empty() {
+            return Err((index, "a line before the name of its source".to_owned()));
+        }
+        let file = draft.file(&path);
+        for (name, count) in functions.drain(..) {
+            file.function(&name, Some(Span::line(line_number)), Some(count));
+        }
+        let hits = hits.trim().trim_end_matches('*');
+        let hits = match hits {
+            "-" => continue,
+            "#####" | "=====" | "%%%%%" | "$$$$$" => 0,
+            hits => count(hits).ok_or((index, format!("\"{hits}\" is not a count")))?,
+        };
+        // The sum of all instances came first.
+        if seen.insert(line_number) {
+            file.line(line_number, hits);
+        }
+    }
+    Ok(())
+}
+
+fn read_intermediate(text: &str, draft: &mut Draft) -> Result<(), Fault> {
+    let mut path = String::new();
+    // Arms are told one by one.
+    let mut last = (0, 0u32);
+    for (index, row) in (1..).zip(text.lines()) {
+        let Some((kind, rest)) = row.trim_end_matches('\r').split_once(':') else {
+            if row.trim().is_empty() {
+                continue;
+            }
+            return Err((index, "not a row of gcov's intermediate text".to_owned()));
+        };
+        let fields: Vec<&str> = rest.split(',').collect();
+        let number = |at: usize| -> Result<u32, Fault> {
+            let field = fields.get(at).copied().unwrap_or_default().trim();
+            field.parse().map_err(|_| (index, format!("\"{field}\" is not a line number")))
+        };
+        let hits = |at: usize| {
+            let field = fields.get(at).copied().unwrap_or_default();
+            count(field).ok_or_else(|| (index, format!("\"{field}\" is not a count")))
+        };
+        match kind {
+            "file" => {
+                rest.trim().clone_into(&mut path);
+                draft.file(&path);
+            }
+            _ if path.is_empty() => {}
+            "function" => {
+                // With the end of the function since GCC 8.
+                let has_end = fields.get(2).is_some_and(|field| count(field).is_some());
+                let at = if has_end { 2 } else { 1 };
+                let name = fields.get(at + 1..).unwrap_or_default().join(",");
+                let first = number(0)?;
+                let last = if has_end { number(1)?.max(first) } else { first };
+                let span = Span { start: Span::line(first).start, end: Span::line(last).end };
+                draft.file(&path).function(&name, Some(span), Some(hits(at)?));
+            }
+            "lcount" => draft.file(&path).line(number(0)?, hits(1)?),
+            "branch" => {
+                let line = number(0)?;
+                last = if last.0 == line { (line, last.1 + 1) } else { (line, 0) };
+                let taken = u64::from(fields.get(1).is_some_and(|word| word.trim() == "taken"));
+                let label = last.1.to_string();
+                draft.file(&path).arm(BranchKind::Branch, Span::line(line), "", &label, taken);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A count: digits, or rounded to thousands as in `1.2k`.
+fn count(text: &str) -> Option<u64> {
+    let text = text.trim().trim_end_matches('*');
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(text.parse().unwrap_or(u64::MAX));
+    }
+    // A count that overflowed is negative.
+    if text.strip_prefix('-').is_some_and(|rest| rest.parse::<u64>().is_ok()) {
+        return Some(0);
+    }
+    let (number, scale) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let power = "kMGTPEZY".find(scale)? + 1;
+    let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
+    let tenths = tenths.get(..1).unwrap_or("0").parse::<u64>().ok()?;
+    let tens = whole.parse::<u64>().ok()?.checked_mul(10)?.checked_add(tenths)?;
+    (0..power)
+        .try_fold(tens, |tens, _| tens.checked_mul(1_000))
+        .map_or(Some(u64::MAX), |tens| Some(tens / 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use coverage::dump;
+
+    use super::*;
+
+    fn read_text(text: &str) -> Result<String, ReadError> {
+        assert!(sniff(text.as_bytes()), "{text}");
+        let mut notes = Notes::default();
+        let mut dump = dump::write(&read("a.gcov", text.as_bytes(), &mut notes)?);
+        notes.all().iter().for_each(|note| dump += &format!("{} x{}\n", note.what, note.times));
+        Ok(dump)
+    }
+
+    #[test]
+    fn lines_functions_and_arms() {
+        let text = "        -:    0:Source:src/a.c\n        -:    0:Runs:1\n\
+                    function f called 4 returned 100% blocks executed 57%\n        4:    3:int f() {\n\
+                    branch  0 taken 3 (fallthrough)\nbranch  1 never executed\ncall    0 returned 1\n\
+                    \x20       -:    4:\n       1*:    5:  x: y\n    #####:    6:}\n    1.2k:    7:z\n";
+        assert_eq!(
+            read_text(text).unwrap(),
+            "mode count\npackage src - -\nfile src/a.c\nfunction -\nline 3 4\nline 5 1\nline 6 0\n\
+             line 7 1200\nfunction f 3 4\nbranch 3 - 0=3 1=0\n"
+        );
+    }
+
+    #[test]
+    fn instances_are_in_their_sum() {
+        let text = "        -:    0:Source:a.h\n        5:    3:T f() {\n------------------\nf<int>():\n\
+                    function f<int>() called 2 returned 100% blocks executed 57%\n        2:    3:T f() {\n\
+                    branch  0 taken 50%\n------------------\nf<long>():\n        3:    3:T f() {\n\
+                    branch  0 taken 0%\n------------------\n        5:    4:x\n";
+        assert_eq!(
+            read_text(text).unwrap(),
+            "mode count\npackage - - -\nfile a.h\nfunction -\nline 3 5\nline 4 5\nfunction f<int>() 3 2\n\
+             branch 3 f<int>() 0=1\nbranch 3 f<long>() 0=0\n\
+             tells arms in percent: their counts are not known x2\n"
+        );
+    }
+
+    #[test]
+    fn intermediate_text() {
+        let text = "version:8.3\nfile:a.c\nfunction:3,9,4,f(int, char)\nfunction:12,0,g\nlcount:4,1,1\n\
+                    branch:4,taken\nbranch:4,nottaken\nfile:b.c\nlcount:1,0\n";
+        assert_eq!(
+            read_text(text).unwrap(),
+            "mode count\npackage - - -\nfile a.c\nfunction -\nline 4 1\nfunction f(int,%20char) 3,9 4\n\
+             function g 12 0\nbranch 4 - 0=1 1=0\nfile b.c\nfunction -\nline 1 0\n"
+        );
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        let text = "        -:    0:Source:a.c\n      abc:    3:x\n";
+        assert_eq!(read_text(text).unwrap_err().to_string(), "line 2: \"abc\" is not a count");
+    }
+}
