@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use coverage::{Fraction, FunctionIdx, Metrics, Profile, Tree};
+use coverage::{Fraction, FunctionIdx, Metrics, Profile, Tree, UnitKind};
 use serde_json::{Map, Value, json};
 
+use super::grid::Grid;
 use super::{Inputs, SelectArgs};
 
 /// What a row is.
@@ -33,6 +34,12 @@ pub(crate) struct OfflineArgs {
     /// End with 1 if less than this share of statements (or lines) is covered, in percent; for inputs
     #[arg(long, value_name = "PERCENT")]
     fail_under: Option<f64>,
+    /// Print comma-separated values; for inputs
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Print a table of Markdown; for inputs
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    markdown: bool,
     #[command(flatten)]
     select: SelectArgs,
 }
@@ -50,7 +57,12 @@ pub(crate) fn summary(args: &OfflineArgs, json: bool) -> Result<ExitCode> {
     if json {
         crate::print_json(&to_json(&profile, &metrics, &formats.join("+")))?;
     } else {
-        crate::print(&crate::table(&rows(&profile, &metrics, name, args.by)))?;
+        let grid = grid(&profile, &metrics, args.by);
+        crate::print(&match (args.csv, args.markdown) {
+            (true, _) => grid.csv(),
+            (_, true) => grid.markdown(),
+            _ => grid.text(),
+        })?;
     }
     if let (Some(least), Some(percent)) = (args.fail_under, total.percent())
         && percent < least
@@ -78,71 +90,67 @@ impl All {
     }
 }
 
-/// Name and the metric of this name of each row, sorted, and of the whole.
-fn rows(profile: &Profile, metrics: &All, metric: &str, by: By) -> Vec<(String, Fraction)> {
+/// The metrics of each row, sorted, and of the whole: all that are carried, but of Go's blocks
+/// only statements, and of functions what they consist of.
+fn grid(profile: &Profile, metrics: &All, by: By) -> Grid {
     let shape = profile.shape();
-    let mut rows: Vec<(String, u32, Fraction)> = match by {
-        By::Package => shape
-            .packages()
-            .iter()
-            .zip(&metrics.packages)
-            .map(|(row, metrics)| (row.path.clone(), 0, metrics.named(metric)))
-            .collect(),
-        By::File => shape
-            .files()
-            .iter()
-            .zip(&metrics.files)
-            .map(|(row, metrics)| (row.path.to_string(), 0, metrics.named(metric)))
-            .collect(),
-        By::Function => {
-            let tree = Tree::of(shape, profile.counts());
-            let functions = (0u32..).map(FunctionIdx).zip(shape.functions());
-            functions
-                .filter(|(_, row)| !row.name.is_empty())
-                .map(|(function, row)| {
-                    let file = &shape.file(row.file).path;
-                    let first = shape.units_of(function).next().map(|unit| shape.unit(unit).span);
-                    let line = row.span.or(first).map_or(0, |span| span.start.line);
-                    let name = format!("{file}:{line}: {}", row.name);
-                    let entered = u64::from(profile.function_hit(function));
-                    let fraction = match tree.function(function).statements {
-                        // Only the function itself is counted.
-                        none if none.total == 0 && row.counted => {
-                            Fraction { covered: entered, total: 1 }
-                        }
-                        statements => statements,
-                    };
-                    (format!("{file}\0{name}"), line, fraction)
-                })
-                .collect()
+    let headline = metrics.total.headline().0;
+    let is_go = shape.unit_kinds().iter().all(|kind| *kind == UnitKind::Block);
+    let names = if is_go || by == By::Function { vec![headline] } else { carried(&metrics.total) };
+    let shares = |metrics: &Metrics| names.iter().map(|name| metrics.named(name)).collect();
+    let mut rows: Vec<(String, Vec<Fraction>)> = match by {
+        By::Package => {
+            let names = shape.packages().iter().map(|row| row.path.clone());
+            names.zip(metrics.packages.iter().map(shares)).collect()
         }
+        By::File => {
+            let names = shape.files().iter().map(|row| row.path.to_string());
+            names.zip(metrics.files.iter().map(shares)).collect()
+        }
+        By::Function => functions(profile),
     };
-    // Functions of a file by their line, not by its digits.
-    let file = |name: &str| name.split('\0').next().unwrap_or_default().to_owned();
-    rows.sort_by(|a, b| (file(&a.0), a.1, &a.0).cmp(&(file(&b.0), b.1, &b.0)));
-    let mut rows: Vec<_> = rows
-        .into_iter()
-        .map(|(name, _, fraction)| {
-            (name.rsplit('\0').next().unwrap_or_default().to_owned(), fraction)
+    if by != By::Function {
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    rows.push(("total".to_owned(), shares(&metrics.total)));
+    Grid { metrics: names, rows }
+}
+
+/// Functions by file and line, each with its statements, or with itself where only it is counted.
+fn functions(profile: &Profile) -> Vec<(String, Vec<Fraction>)> {
+    let shape = profile.shape();
+    let tree = Tree::of(shape, profile.counts());
+    let functions = (0u32..).map(FunctionIdx).zip(shape.functions());
+    let mut rows: Vec<_> = functions
+        .filter(|(_, row)| !row.name.is_empty())
+        .map(|(function, row)| {
+            let file = &shape.file(row.file).path;
+            let first = shape.units_of(function).next().map(|unit| shape.unit(unit).span);
+            let line = row.span.or(first).map_or(0, |span| span.start.line);
+            let entered = u64::from(profile.function_hit(function));
+            let share = match tree.function(function).statements {
+                none if none.total == 0 && row.counted => Fraction { covered: entered, total: 1 },
+                statements => statements,
+            };
+            (file, line, &row.name, share)
         })
         .collect();
-    rows.push(("total".to_owned(), metrics.total.named(metric)));
-    rows
+    rows.sort_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+    let rows = rows.into_iter();
+    rows.map(|(file, line, name, share)| (format!("{file}:{line}: {name}"), vec![share])).collect()
+}
+
+/// Names of the metrics that the whole has anything of: what it has nothing of, its format does
+/// not carry.
+fn carried(total: &Metrics) -> Vec<&'static str> {
+    let all = total.all().into_iter().filter(|(_, share)| share.total > 0);
+    let names: Vec<_> = all.map(|(name, _)| name).collect();
+    if names.is_empty() { vec![total.headline().0] } else { names }
 }
 
 fn to_json(profile: &Profile, metrics: &All, format: &str) -> Value {
     let shape = profile.shape();
-    // What the profile has nothing of, its format does not carry.
-    let mut carried: Vec<&str> = metrics
-        .total
-        .all()
-        .into_iter()
-        .filter(|(_, f)| f.total > 0)
-        .map(|(name, _)| name)
-        .collect();
-    if carried.is_empty() {
-        carried.push(metrics.total.headline().0);
-    }
+    let carried = carried(&metrics.total);
     let numbers = |metrics: &Metrics| -> Map<String, Value> {
         let all = metrics.all().into_iter().filter(|(name, _)| carried.contains(name));
         all.map(|(name, f)| (name.to_owned(), json!({"covered": f.covered, "total": f.total})))
