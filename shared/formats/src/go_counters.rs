@@ -17,8 +17,6 @@
 //! Only functions that ran have a record. Repeated `coverage.WriteCounters` to one writer leaves
 //! whole files one after the other: snapshots, each of which holds what those before it hold.
 
-use std::collections::HashMap;
-
 use crate::bytes::{Cursor, malformed};
 use crate::error::{Place, ReadError};
 use crate::go_meta::read_words;
@@ -358,23 +356,39 @@ fn read_args<'a>(cursor: &mut Cursor<'_>, strings: &[&'a [u8]]) -> Result<Launch
         let index = cursor.uleb("arg")?;
         strings.get(index as usize).copied().ok_or(malformed(offset, "arg is not in the strings"))
     };
-    let mut args = HashMap::with_capacity(n_args);
+    let mut launch = Launch::default();
+    let mut argc = None;
+    let mut numbered = Vec::with_capacity(n_args);
     for _ in 0..n_args {
-        args.insert(word()?, word()?);
+        let (name, value) = (word()?, word()?);
+        match name {
+            b"GOOS" => launch.os = value,
+            b"GOARCH" => launch.arch = value,
+            b"argc" => argc = Some(value),
+            _ => numbered.extend(word_number(name).map(|number| (number, value))),
+        }
     }
-    let value = |name: &[u8]| args.get(name).copied().unwrap_or_default();
-    let n_words = match args.get(&b"argc"[..]) {
-        None => 0,
-        Some(argc) => std::str::from_utf8(argc)
-            .ok()
-            .and_then(|argc| argc.parse::<usize>().ok())
-            .ok_or(malformed(0, "argc is not a number"))?,
-    };
+    let Some(argc) = argc else { return Ok(launch) };
+    let n_words = std::str::from_utf8(argc).ok().and_then(|argc| argc.parse::<usize>().ok());
+    let n_words = n_words.ok_or(malformed(0, "argc is not a number"))?;
     if n_words > n_args {
         return Err(malformed(0, "argc is more than there are args"));
     }
-    let words = (0..n_words).map(|i| value(format!("argv{i}").as_bytes())).collect();
-    Ok(Launch { words, os: value(b"GOOS"), arch: value(b"GOARCH") })
+    launch.words = vec![&[][..]; n_words];
+    for (number, value) in numbered {
+        if let Some(word) = launch.words.get_mut(number) {
+            *word = value;
+        }
+    }
+    Ok(launch)
+}
+
+/// Which word of the command line has this name, `argv` and its number.
+fn word_number(name: &[u8]) -> Option<usize> {
+    let digits = name.strip_prefix(b"argv")?;
+    let is_plain =
+        digits.iter().all(u8::is_ascii_digit) && (digits == b"0" || !digits.starts_with(b"0"));
+    std::str::from_utf8(digits).ok().filter(|_| is_plain)?.parse().ok()
 }
 
 fn read_value(
@@ -555,5 +569,14 @@ mod tests {
             _ => Ok(()),
         });
         assert_eq!(error.unwrap_err().to_string(), "byte 71: there is no such function");
+    }
+
+    #[test]
+    fn words_have_their_number_in_plain_digits() {
+        let named = [("argv0", Some(0)), ("argv10", Some(10)), ("argv", None), ("argv01", None)];
+        let odd = [("argv+1", None), ("argv1x", None), ("argv99999999999999999999", None)];
+        for (name, number) in named.into_iter().chain(odd) {
+            assert_eq!(word_number(name.as_bytes()), number, "{name}");
+        }
     }
 }
