@@ -19,11 +19,30 @@ impl Default for Fnv128 {
 }
 
 impl Fnv128 {
+    /// By what each byte multiplies.
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+
     /// Hashes more bytes.
     pub fn write(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            self.0 ^= u128::from(byte);
-            self.0 = self.0.wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+            self.0 = (self.0 ^ u128::from(byte)).wrapping_mul(Self::PRIME);
+        }
+    }
+
+    /// Hashes the four bytes of a number, the lowest first. Bytes of 0 only multiply, and most
+    /// numbers end in two or three of them: those are one step.
+    fn write_number(&mut self, number: u32) {
+        const TWICE: u128 = Fnv128::PRIME.wrapping_mul(Fnv128::PRIME);
+        match number.to_le_bytes() {
+            [first, 0, 0, 0] => {
+                self.0 = (self.0 ^ u128::from(first)).wrapping_mul(TWICE.wrapping_mul(TWICE));
+            }
+            [first, second, 0, 0] => {
+                self.write(&[first]);
+                let rest = TWICE.wrapping_mul(Self::PRIME);
+                self.0 = (self.0 ^ u128::from(second)).wrapping_mul(rest);
+            }
+            bytes => self.write(&bytes),
         }
     }
 
@@ -111,11 +130,11 @@ impl<'a> PackageWriter<'a> {
             let (start, end) = (unit.span.start, unit.span.end);
             for value in [start.line, start.column, end.line, end.column, unit.statements] {
                 uleb(&mut self.bodies, u64::from(value));
-                self.hash.write(&value.to_le_bytes());
+                self.hash.write_number(value);
             }
         }
         uleb(&mut self.bodies, u64::from(literal));
-        self.hash.write(&u32::from(literal).to_le_bytes());
+        self.hash.write_number(u32::from(literal));
     }
 
     /// The blob, and the hash of names, positions and statement counts that stands in it.
@@ -266,6 +285,15 @@ mod tests {
         let hex = |hash: [u8; 16]| hash.iter().map(|b| format!("{b:02x}")).collect::<String>();
         assert_eq!(hex(Fnv128::of(b"")), "6c62272e07bb014262b821756295c58d");
         assert_eq!(hex(Fnv128::of(b"a")), "d228cb696f1a8caf78912b704e4a8964");
+    }
+
+    #[test]
+    fn a_number_hashes_as_its_bytes() {
+        for number in [0, 1, 0x7f, 0xff, 0x100, 0xff00, 0xffff, 0x1_0000, 0x0101_0101, u32::MAX] {
+            let mut hash = Fnv128::default();
+            hash.write_number(number);
+            assert_eq!(hash.finish(), Fnv128::of(&number.to_le_bytes()), "{number}");
+        }
     }
 
     #[test]
