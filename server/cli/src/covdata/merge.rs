@@ -12,6 +12,7 @@ use super::accumulate::{self, Modes};
 use super::flags::Flags;
 use super::input::{self, Input, PodFiles};
 use super::runs::{self, Layout, Process, Runs};
+use super::threads;
 
 /// `merge` without `-pcombine`.
 pub(super) fn merge(input: &Input, flags: &Flags) -> Result<()> {
@@ -43,7 +44,7 @@ pub(super) fn write_pod(
         bytes
     } else {
         let blobs: Vec<&[u8]> = kept.iter().map(|package| package.blob).collect();
-        hash = hash_of(&blobs);
+        hash = hash_of(blobs.iter().map(|blob| Fnv128::of(blob)));
         name = format!("covmeta.{}", hex(hash));
         selected = go_write::meta_file(&blobs, meta.stated, hash);
         &selected
@@ -62,12 +63,10 @@ pub(super) fn write_pod(
     write_files(flags, &name, written, hash, &writer.finish())
 }
 
-/// Hash of a file of these packages, as Go's tool makes it when it makes the file.
-fn hash_of(blobs: &[&[u8]]) -> [u8; 16] {
+/// Hash of a file of packages that have these, as Go's tool makes it when it makes the file.
+fn hash_of(packages: impl Iterator<Item = [u8; 16]>) -> [u8; 16] {
     let mut hash = Fnv128::default();
-    for blob in blobs {
-        hash.write(&Fnv128::of(blob));
-    }
+    packages.for_each(|package| hash.write(&package));
     hash.finish()
 }
 
@@ -102,7 +101,7 @@ struct Combined<'a> {
     name: &'a str,
     module: &'a str,
     functions: Vec<(&'a MetaFunction<'a>, &'a [MetaUnit])>,
-    known: HashMap<FunctionKey<'a>, usize>,
+    known: HashMap<FunctionKey<'a>, usize, foldhash::fast::RandomState>,
     counts: Vec<Option<Vec<u32>>>,
 }
 
@@ -169,17 +168,19 @@ pub(super) fn combine(input: &Input, flags: &Flags) -> Result<()> {
     if overflows {
         runs::warn_overflow();
     }
-    let mut blobs = Vec::with_capacity(packages.len());
-    for package in &packages {
+    let written = threads::map(packages.len(), |package_idx| {
+        let package = &packages[package_idx];
         let mut writer = PackageWriter::new(package.path, package.name, package.module);
         for (function, units) in &package.functions {
             let units = units.iter().copied();
             writer.function(function.name, function.file, function.literal, units);
         }
-        blobs.push(writer.finish().0);
-    }
-    let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
-    let hash = hash_of(&blobs);
+        let (blob, _) = writer.finish();
+        let hash = Fnv128::of(&blob);
+        Ok((blob, hash))
+    })?;
+    let blobs: Vec<&[u8]> = written.iter().map(|(blob, _)| blob.as_slice()).collect();
+    let hash = hash_of(written.iter().map(|(_, hash)| *hash));
     let meta = go_write::meta_file(&blobs, modes.stated(), hash);
     let process = process.unwrap_or_default();
     let mut writer = CounterWriter::new(hash, &process.launch());
@@ -201,7 +202,7 @@ impl<'a> Combined<'a> {
             name: package.name,
             module: package.module,
             functions: Vec::new(),
-            known: HashMap::new(),
+            known: HashMap::default(),
             counts: Vec::new(),
         }
     }

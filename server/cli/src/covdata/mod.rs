@@ -13,6 +13,7 @@ mod pattern;
 pub(crate) mod report;
 mod runs;
 mod setops;
+mod threads;
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -66,7 +66,7 @@ fn textfmt(packages: &Packages<'_>, out: &mut dyn Write, stated: Stated) -> Resu
     for variants in packages.values() {
         package.fill(variants, accumulate::join_of(stated));
         for unit in &package.units {
-            let [start_line, end_line, start_column, end_column] = unit.place;
+            let [start_line, end_line, start_column, end_column] = unit.place.parts();
             text.extend_from_slice(package.files[unit.file as usize].as_bytes());
             let numbers = [
                 (b':', start_line),
@@ -167,7 +167,7 @@ fn functions(packages: &Packages<'_>, out: &mut dyn Write, join: Join) -> Result
             if !is_literal {
                 let file = package.files[first.file as usize];
                 let share = share(group_covered, group_total);
-                rows.push(Row { file, line: first.place[0], name, share });
+                rows.push(Row { file, line: first.place.parts()[0], name, share });
             }
         }
     }

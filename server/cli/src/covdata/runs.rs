@@ -4,17 +4,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, anyhow, bail};
 use formats::go_counters::{self, CounterFile, Launch, RecordHead};
 use formats::go_meta::Meta;
 
-use super::input;
-
-/// Threads beyond these wait for the disk, and each holds counts of its own.
-const MOST_THREADS: usize = 8;
+use super::{input, threads};
 
 /// How counts are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -354,11 +349,11 @@ impl Runs {
         if self.odd.is_empty()
             && let Ok(other) = each_file(
                 paths,
-                || vec![false; layout.n_units()],
+                || vec![0; layout.n_units()],
                 |hit, _, path, bytes| {
                     each_record(layout, path, bytes, |_, units, counts| {
                         for (hit, &count) in hit[units].iter_mut().zip(counts) {
-                            *hit |= count != 0;
+                            *hit |= count;
                         }
                     })
                 },
@@ -366,7 +361,7 @@ impl Runs {
         {
             for hit in other {
                 for (own, hit) in self.counts.iter_mut().zip(hit) {
-                    *own = if hit { 0 } else { *own };
+                    *own = if hit == 0 { *own } else { 0 };
                 }
             }
             return Ok(());
@@ -380,12 +375,12 @@ impl Runs {
         if self.odd.is_empty()
             && let Ok(other) = each_file(
                 paths,
-                || (vec![false; layout.n_units()], vec![false; layout.n_functions()]),
+                || (vec![0; layout.n_units()], vec![false; layout.n_functions()]),
                 |(missed, entered), _, path, bytes| {
                     each_record(layout, path, bytes, |function, units, counts| {
                         entered[function] = true;
                         for (missed, &count) in missed[units].iter_mut().zip(counts) {
-                            *missed |= count == 0;
+                            *missed |= u32::from(count == 0);
                         }
                     })
                 },
@@ -394,7 +389,7 @@ impl Runs {
             let mut entered = vec![false; layout.n_functions()];
             for (missed, also_entered) in other {
                 for (own, missed) in self.counts.iter_mut().zip(missed) {
-                    *own = if missed { 0 } else { *own };
+                    *own = if missed == 0 { *own } else { 0 };
                 }
                 for (entered, also) in entered.iter_mut().zip(also_entered) {
                     *entered |= also;
@@ -466,41 +461,20 @@ fn check(layout: &Layout, path: &Path, found: &CounterFile<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Reads files by as many threads as there are processors, each into a state of its own, and gives
-/// those states; at least one. Which thread reads which file is left to chance.
+/// Reads files by all processors, each thread into a state of its own, and gives those states; at
+/// least one. Which thread reads which file is left to chance.
 fn each_file<S: Send>(
     paths: &[&Path],
     make: impl Fn() -> S + Sync,
     visit: impl Fn(&mut S, usize, &Path, &[u8]) -> Result<()> + Sync,
 ) -> Result<Vec<S>> {
-    let next = AtomicUsize::new(0);
-    let failed = Mutex::new(None::<anyhow::Error>);
-    let work = || {
-        let mut state = make();
-        let mut buffer = Vec::new();
-        loop {
-            let file = next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = paths.get(file) else { return state };
-            let read = input::read_into(path, &mut buffer)
-                .and_then(|bytes| visit(&mut state, file, path, bytes));
-            if let Err(error) = read {
-                *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                next.store(paths.len(), Ordering::Relaxed);
-                return state;
-            }
-        }
-    };
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // A thread costs about as much as a small file.
-    let n_threads = processors.min(MOST_THREADS).min(paths.len() / 2).max(1);
-    let states = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..n_threads).map(|_| scope.spawn(work)).collect();
-        let mut all = vec![work()];
-        all.extend(others.into_iter().filter_map(|thread| thread.join().ok()));
-        all
-    });
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error),
-        None => Ok(states),
-    }
+    let states = threads::each(
+        paths.len(),
+        || (make(), Vec::new()),
+        |(state, buffer), file| {
+            let path = paths[file];
+            visit(state, file, path, input::read_into(path, buffer)?)
+        },
+    )?;
+    Ok(states.into_iter().map(|(state, _)| state).collect())
 }
