@@ -1,14 +1,13 @@
 //! `debugdump`: everything that the files hold, for people.
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
 
 use anyhow::Result;
 use formats::go_counters::CounterFile;
 
 use super::accumulate::{self, Modes};
 use super::flags::Flags;
-use super::input::{self, Input};
+use super::input::{self, CounterPath, Input};
 use super::runs::{self, Layout};
 
 /// `debugdump`.
@@ -29,6 +28,7 @@ pub(super) fn dump(input: &Input, flags: &Flags, arguments: &[String]) -> Result
         writeln!(out, "Cover mode: {}", accumulate::mode_word(meta.stated))?;
         writeln!(out, "Cover granularity: {}", accumulate::granularity_word(meta.stated))?;
         let layout = Layout::new(&meta);
+        let describe = |file, found: &CounterFile<'_>| describe(&pod.counters[file], found, flags);
         let mut runs = runs::read(&layout, &pod.paths(), join, describe)?;
         runs.fit(&layout)?;
         for line in runs.lines.values() {
@@ -80,10 +80,17 @@ pub(super) fn dump(input: &Input, flags: &Flags, arguments: &[String]) -> Result
     Ok(())
 }
 
-/// The line on a counter file.
-fn describe(path: &Path, file: &CounterFile<'_>) -> Vec<u8> {
+/// The lines on a counter file.
+fn describe(counters: &CounterPath, file: &CounterFile<'_>, flags: &Flags) -> Vec<u8> {
     let launch = file.segments.first().cloned().unwrap_or_default();
-    let mut line = format!("data file {}", path.display()).into_bytes();
+    let CounterPath { path, folder } = counters;
+    let path = path.display();
+    let mut line = match flags.verbose {
+        ..2 => String::new(),
+        _ => format!("visit counter data file {path} dirIdx {folder}\n"),
+    };
+    line.push_str(&format!("data file {path}"));
+    let mut line = line.into_bytes();
     for (name, value) in [(" GOOS=", launch.os), (" GOARCH=", launch.arch)] {
         if !value.is_empty() {
             line.extend_from_slice(name.as_bytes());

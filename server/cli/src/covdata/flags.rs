@@ -1,9 +1,12 @@
 //! Flags in Go's form: `-name=value`, `-name value`, one dash or two, up to the first argument
 //! that is none.
 
+use std::fmt::Arguments;
+use std::io::Write;
 use std::path::PathBuf;
 
 use super::Verb;
+use super::input::{CounterPath, PodFiles};
 use super::pattern::Patterns;
 
 /// The flags of a `covdata` command.
@@ -21,6 +24,23 @@ pub(super) struct Flags {
     pub live: bool,
     /// `-v`: how much to say.
     pub verbose: i64,
+}
+
+impl Flags {
+    /// A line on standard output of what Go's tool says from this verbosity on.
+    pub(super) fn trace(&self, level: i64, line: Arguments<'_>) {
+        if self.verbose >= level {
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+    }
+
+    /// The lines of Go's tool on the counter files of a pod.
+    pub(super) fn trace_counters(&self, pod: &PodFiles) {
+        for CounterPath { path, folder } in &pod.counters {
+            let path = path.display();
+            self.trace(2, format_args!("visit counter data file {path} dirIdx {folder}"));
+        }
+    }
 }
 
 /// What the arguments of a command are.
@@ -52,7 +72,7 @@ const FLAGS: &[(&str, Kind, &str, &[Verb])] = &[
     ("pkg", Kind::Text, "only packages that match one of these patterns, as in a/b,c/...", &[]),
     ("pcombine", Kind::Switch, "join what different binaries counted", &[Verb::Merge]),
     ("live", Kind::Switch, "only functions that ran", &[Verb::Debugdump]),
-    ("v", Kind::Number, "1 or more: say what is read", &[]),
+    ("v", Kind::Number, "1 or 2: say what is read", &[]),
     (
         "h",
         Kind::Switch,

@@ -20,6 +20,8 @@ pub(super) fn merge(input: &Input, flags: &Flags) -> Result<()> {
         let bytes = input::read_meta(&pod.meta)?;
         let meta = input::meta(&pod.meta, &bytes)?;
         let join = accumulate::join_of(meta.stated);
+        flags.trace(2, format_args!("visitMetaDataFile(mdf={})", pod.meta.display()));
+        flags.trace_counters(pod);
         let runs = runs::read(&Layout::new(&meta), &pod.paths(), join, |_, _| Vec::new())?;
         write_pod(pod, &bytes, &meta, &runs, flags)?;
     }
@@ -118,7 +120,9 @@ pub(super) fn combine(input: &Input, flags: &Flags) -> Result<()> {
     let mut process: Option<Process> = None;
     let mut overflows = false;
     for (pod, meta) in input.pods.iter().zip(&metas) {
+        flags.trace(2, format_args!("visitMetaDataFile(mdf={})", pod.meta.display()));
         let join = modes.meet(&pod.meta, meta)?;
+        flags.trace_counters(pod);
         let runs = runs::read(&Layout::new(meta), &pod.paths(), join, |_, _| Vec::new())?;
         runs.warn_of_odd();
         match (&mut process, &runs.process) {
@@ -126,8 +130,16 @@ pub(super) fn combine(input: &Input, flags: &Flags) -> Result<()> {
             (None, Some(other)) => process = Some(other.clone()),
             _ => {}
         }
-        for package in meta.packages.iter().filter(|package| flags.packages.keep(package.path)) {
+        for (package_idx, package) in meta.packages.iter().enumerate() {
+            if !flags.packages.keep(package.path) {
+                continue;
+            }
             let at = *by_path.entry(package.path).or_insert_with(|| {
+                let path = package.path;
+                flags.trace(
+                    2,
+                    format_args!("install new pkm entry for package {path} pk={package_idx}"),
+                );
                 packages.push(Combined::new(package));
                 packages.len() - 1
             });

@@ -91,12 +91,7 @@ pub(crate) fn command(arguments: &[OsString]) -> ExitCode {
         Parsed::Help => return help(""),
         Parsed::Wrong(reason) => return help(&reason),
     };
-    let trace = |step: &str| {
-        if flags.verbose > 0 {
-            let _ = std::io::stdout().write_all(format!("{step}\n").as_bytes());
-        }
-    };
-    trace("starting mode-independent setup");
+    flags.trace(1, format_args!("starting mode-independent setup"));
     if flags.inputs.is_empty() {
         return help("select input directories with '-i'");
     }
@@ -115,10 +110,10 @@ pub(crate) fn command(arguments: &[OsString]) -> ExitCode {
         },
         _ => None,
     };
-    trace("starting perform");
+    flags.trace(1, format_args!("starting perform"));
     match run(verb, &flags, &arguments, profile) {
         Ok(()) => {
-            trace("leaving main");
+            flags.trace(1, format_args!("leaving main"));
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -34,6 +34,7 @@ pub(super) fn report(
     for (pod, meta) in input.pods.iter().zip(&metas) {
         let join = modes.meet(&pod.meta, meta)?;
         let layout = Layout::new(meta);
+        flags.trace_counters(pod);
         let mut runs = runs::read(&layout, &pod.paths(), join, |_, _| Vec::new())?;
         runs.fit(&layout)?;
         // Across binaries Go's tool goes by the mode of the first, whatever comes later.
@@ -225,6 +226,7 @@ pub(super) fn packages(input: &Input, flags: &Flags) -> Result<()> {
         let join = modes.meet(&pod.meta, &meta)?;
         // Damage is said even where the counts don't matter.
         let layout = Layout::new(&meta);
+        flags.trace_counters(pod);
         runs::read(&layout, &pod.paths(), join, |_, _| Vec::new())?.fit(&layout)?;
         let kept = meta.packages.iter().filter(|package| flags.packages.keep(package.path));
         paths.extend(kept.map(|package| package.path.to_owned()));

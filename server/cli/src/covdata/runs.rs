@@ -156,12 +156,12 @@ impl Odd {
     }
 }
 
-/// Reads these counter files. `line` may say something of each, which is kept.
+/// Reads these counter files. `line` may say something of each, given its position, which is kept.
 pub(super) fn read(
     layout: &Layout,
     paths: &[&Path],
     join: Join,
-    line: impl Fn(&Path, &CounterFile<'_>) -> Vec<u8> + Sync,
+    line: impl Fn(usize, &CounterFile<'_>) -> Vec<u8> + Sync,
 ) -> Result<Runs> {
     let make = || Runs::none(layout);
     let visit = |runs: &mut Runs, file: usize, path: &Path, bytes: &[u8]| {
@@ -210,7 +210,7 @@ fn read_carefully(
     layout: &Layout,
     paths: &[&Path],
     join: Join,
-    line: &impl Fn(&Path, &CounterFile<'_>) -> Vec<u8>,
+    line: &impl Fn(usize, &CounterFile<'_>) -> Vec<u8>,
 ) -> Result<Runs> {
     let mut runs = Runs::none(layout);
     let mut buffer = Vec::new();
@@ -261,7 +261,7 @@ impl Runs {
         file: usize,
         path: &Path,
         found: &CounterFile<'_>,
-        line: &impl Fn(&Path, &CounterFile<'_>) -> Vec<u8>,
+        line: &impl Fn(usize, &CounterFile<'_>) -> Vec<u8>,
     ) -> Result<()> {
         if found.meta_hash != layout.hash {
             bail!("cannot read {}: byte 8: counters of a different build", path.display());
@@ -271,7 +271,7 @@ impl Runs {
             None => self.process = Some(Process::of(&launch)),
             Some(process) => process.meet(&launch),
         }
-        let line = line(path, found);
+        let line = line(file, found);
         if !line.is_empty() {
             self.lines.insert(file, line);
         }

@@ -9,7 +9,7 @@ use formats::go_meta::Meta;
 
 use super::accumulate;
 use super::flags::Flags;
-use super::input::{self, Input, PodFiles};
+use super::input::{self, CounterPath, Input, PodFiles};
 use super::merge;
 use super::runs::{self, Layout, Runs};
 
@@ -20,6 +20,7 @@ pub(super) fn subtract(input: &Input, flags: &Flags) -> Result<()> {
         let bytes = input::read_meta(&pod.meta)?;
         let meta = input::meta(&pod.meta, &bytes)?;
         let layout = Layout::new(&meta);
+        trace(flags, pod);
         let mut runs = first_folder(&layout, &meta, pod)?;
         runs.subtract(&layout, &pod.paths_in(1))?;
         merge::write_pod(pod, &bytes, &meta, &runs, flags)?;
@@ -37,6 +38,7 @@ pub(super) fn intersect(input: &Input, flags: &Flags) -> Result<()> {
         let bytes = input::read_meta(&pod.meta)?;
         let meta = input::meta(&pod.meta, &bytes)?;
         let layout = Layout::new(&meta);
+        trace(flags, pod);
         let mut runs = first_folder(&layout, &meta, pod)?;
         // Functions that runs of the latest folder entered. Go's tool starts each pod with none of
         // them, and only a folder that begins in the pod replaces that.
@@ -85,6 +87,15 @@ impl Runs {
         for (recorded, &entered) in self.recorded.iter_mut().zip(entered) {
             *recorded &= entered;
         }
+    }
+}
+
+/// The lines of Go's tool on the files of a pod.
+fn trace(flags: &Flags, pod: &PodFiles) {
+    flags.trace(2, format_args!("visitMetaDataFile(mdf={})", pod.meta.display()));
+    for CounterPath { path, folder } in &pod.counters {
+        let path = path.display();
+        flags.trace(2, format_args!("visiting counter data file {path} diridx {folder}"));
     }
 }
 
