@@ -172,6 +172,7 @@ const ALIKE: &[&str] = &[
     "debugdump -i=alpha,b -live",
     "debugdump -i=beta -live -pkg=example.com/pods/shared",
     "debugdump -i=empty",
+    "debugdump -i=missing",
     "merge -i=a,b -o=OUT",
     "merge -i=a -o=OUT -pkg=example.com/pods/shared",
     "merge -i=a,b -o=OUT -pcombine",

@@ -11,15 +11,8 @@ use super::input::{self, CounterPath, Input};
 use super::runs::{self, Layout};
 
 /// `debugdump`.
-pub(super) fn dump(input: &Input, flags: &Flags, arguments: &[String]) -> Result<()> {
+pub(super) fn dump(input: &Input, flags: &Flags) -> Result<()> {
     let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
-    let program = std::env::args_os().next().unwrap_or_default();
-    writeln!(out, "/* WARNING: the format of this dump is not stable and is")?;
-    writeln!(out, " * expected to change from one Go release to the next.")?;
-    writeln!(out, " *")?;
-    writeln!(out, " * produced by:")?;
-    writeln!(out, " *\t{} {}", program.to_string_lossy(), arguments.join(" "))?;
-    writeln!(out, " */")?;
     let (mut covered, mut total) = (0u64, 0u64);
     for pod in &input.pods {
         let bytes = input::read_meta(&pod.meta)?;
@@ -78,6 +71,20 @@ pub(super) fn dump(input: &Input, flags: &Flags, arguments: &[String]) -> Result
     writeln!(out, "totalStmts: {total} coveredStmts: {covered}")?;
     out.flush()?;
     Ok(())
+}
+
+/// The first lines, which Go's tool writes before it looks for files.
+pub(super) fn preamble(arguments: &[String]) {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let lines = [
+        "/* WARNING: the format of this dump is not stable and is".to_owned(),
+        " * expected to change from one Go release to the next.".to_owned(),
+        " *".to_owned(),
+        " * produced by:".to_owned(),
+        format!(" *\t{} {}", program.to_string_lossy(), arguments.join(" ")),
+        " */\n".to_owned(),
+    ];
+    let _ = std::io::stdout().write_all(lines.join("\n").as_bytes());
 }
 
 /// The lines on a counter file.

@@ -110,8 +110,11 @@ pub(crate) fn command(arguments: &[OsString]) -> ExitCode {
         },
         _ => None,
     };
+    if verb == Verb::Debugdump {
+        dump::preamble(&arguments);
+    }
     flags.trace(1, format_args!("starting perform"));
-    match run(verb, &flags, &arguments, profile) {
+    match run(verb, &flags, profile) {
         Ok(()) => {
             flags.trace(1, format_args!("leaving main"));
             ExitCode::SUCCESS
@@ -134,7 +137,7 @@ fn usage(reason: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn run(verb: Verb, flags: &Flags, arguments: &[String], profile: Option<File>) -> Result<()> {
+fn run(verb: Verb, flags: &Flags, profile: Option<File>) -> Result<()> {
     let input = Input::open(&flags.inputs)?;
     if input.pods.is_empty() {
         warn("no applicable files found in input directories");
@@ -148,7 +151,7 @@ fn run(verb: Verb, flags: &Flags, arguments: &[String], profile: Option<File>) -
     match verb {
         Verb::Textfmt | Verb::Percent | Verb::Func => report::report(verb, &input, flags, profile),
         Verb::Pkglist => report::packages(&input, flags),
-        Verb::Debugdump => dump::dump(&input, flags, arguments),
+        Verb::Debugdump => dump::dump(&input, flags),
         Verb::Merge if flags.combine => merge::combine(&input, flags),
         Verb::Merge => merge::merge(&input, flags),
         Verb::Subtract => setops::subtract(&input, flags),
