@@ -62,7 +62,7 @@ impl Default for Limits {
     /// a thousandth, but of them each is small and none is kept.
     fn default() -> Self {
         Self {
-            held_bytes: 256 << 20,
+            held_bytes: 128 << 20,
             held_ratio: 32,
             // Addresses have 32 bits in a browser.
             work_bytes: usize::try_from(8u64 << 30).unwrap_or(usize::MAX),
