@@ -447,7 +447,7 @@ fn counters_may_come_before_their_meta_data_however_many_there_are() {
     };
     let (meta, counters) = (fixture("alpha.covmeta"), fixture("alpha.covcounters"));
     // What no meta-data comes for fills the room for what waits.
-    let orphan = vec![0; formats::limits::WAITING_BYTES];
+    let orphan = vec![0; formats::limits::LATE_BYTES];
     let archive = tar(&[
         ("covcounters.alpha.1.1", b'0', &counters),
         ("covcounters.lost.1.1", b'0', &orphan),
