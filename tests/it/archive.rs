@@ -6,22 +6,35 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use formats::archive::unpack;
+use formats::archive::{Sink, unpack};
 use formats::limits::Limits;
-use formats::{Fault, ReadError};
+use formats::{Fault, ReadError, Reading};
 use miniz_oxide::deflate::compress_to_vec;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec as zstd_to_vec};
-use tests::{Scratch, coverglass, hostile, output};
+use tests::{Scratch, coverglass, hostile, output, repository};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
 fn unpacked(name: &str, bytes: &[u8], limits: &Limits) -> (Files, Result<bool, ReadError>) {
-    let mut files = Files::new();
-    let result = unpack(name, bytes, limits, &mut |name, bytes| {
-        let before = files.insert(name.to_owned(), bytes.to_vec());
+    let mut all = All::default();
+    let result = unpack(name, bytes, limits, &mut all);
+    (all.0, result)
+}
+
+/// Wants everything, and keeps it.
+#[derive(Default)]
+struct All(Files);
+
+impl Sink for All {
+    fn wants(&mut self, _: &str, _: &[u8]) -> bool {
+        true
+    }
+
+    fn take(&mut self, name: &str, bytes: &[u8]) -> usize {
+        let before = self.0.insert(name.to_owned(), bytes.to_vec());
         assert_eq!(before, None, "{name} came twice");
-    });
-    (files, result)
+        bytes.len()
+    }
 }
 
 fn files(name: &str, bytes: &[u8]) -> Files {
@@ -262,6 +275,20 @@ fn an_archive_that_is_cut_short_is_never_taken_for_whole() {
     }
 }
 
+/// Wants everything, and keeps what it is but not what it is called.
+struct Given<'a>(&'a mut Vec<Vec<u8>>);
+
+impl Sink for Given<'_> {
+    fn wants(&mut self, _: &str, _: &[u8]) -> bool {
+        true
+    }
+
+    fn take(&mut self, _: &str, bytes: &[u8]) -> usize {
+        self.0.push(bytes.to_vec());
+        bytes.len()
+    }
+}
+
 #[test]
 fn damage_is_found_or_harmless() {
     for (name, bytes) in samples() {
@@ -272,9 +299,11 @@ fn damage_is_found_or_harmless() {
                 let mut bytes = bytes.clone();
                 bytes[at] ^= bit;
                 hostile::archive(&bytes);
-                let mut found = Vec::new();
-                let sink = &mut |_: &str, bytes: &[u8]| found.push(bytes.to_vec());
-                let _ = unpack("a", &bytes, &Limits::default(), sink);
+                let mut found: Vec<Vec<u8>> = Vec::new();
+                for tar_bytes in [0, 1 << 20] {
+                    let limits = Limits { tar_bytes, ..Limits::default() };
+                    let _ = unpack("a", &bytes, &limits, &mut Given(&mut found));
+                }
                 // tar has no checksum of what is in the files.
                 if !name.ends_with("tar") && name != "zstd" {
                     // A directory may become an empty file.
@@ -296,10 +325,11 @@ fn in_no_time<T>(bomb: impl FnOnce() -> T) -> T {
 
 fn tight() -> Limits {
     Limits {
-        total_bytes: 8 << 20,
-        entry_bytes: 4 << 20,
-        ratio: 100,
-        free_bytes: 1 << 20,
+        held_bytes: 4 << 20,
+        held_ratio: 10,
+        work_bytes: 64 << 20,
+        work_ratio: 10,
+        tar_bytes: 1 << 20,
         entries: 100,
         depth: 3,
     }
@@ -331,10 +361,112 @@ fn entries_that_share_their_data_count_each() {
     let at = one.len() - 22 - 47;
     let directory = one[at..one.len() - 22].repeat(90);
     let bomb = end(one[..at].to_vec(), &directory, 90);
-    let mut n_bytes = 0;
-    let result = unpack("a", &bomb, &tight(), &mut |_, bytes| n_bytes += bytes.len());
-    assert_eq!(result.expect_err("it must be refused").fault, Fault::Limit);
-    assert!(n_bytes <= 8 << 20);
+    for (stays, most) in [(true, 4 << 20), (false, 64 << 20)] {
+        let mut passing = Passing { stays, ..Passing::default() };
+        let error = unpack("a", &bomb, &tight(), &mut passing).expect_err("it must be refused");
+        assert_eq!(error.fault, Fault::Limit);
+        assert!(passing.n_bytes <= most);
+    }
+}
+
+/// Wants files whose name starts with `a/cov`, or all, and only counts them.
+#[derive(Default)]
+struct Passing {
+    only_cov: bool,
+    stays: bool,
+    n_files: usize,
+    n_bytes: usize,
+}
+
+impl Sink for Passing {
+    fn wants(&mut self, name: &str, _: &[u8]) -> bool {
+        !self.only_cov || name.starts_with("a/cov")
+    }
+
+    fn take(&mut self, _: &str, bytes: &[u8]) -> usize {
+        self.n_files += 1;
+        self.n_bytes += bytes.len();
+        if self.stays { bytes.len() } else { 0 }
+    }
+}
+
+#[test]
+fn files_that_do_not_stay_may_be_many_times_what_may_be_held() {
+    let counters = vec![1; 300 << 10];
+    let names: Vec<_> = (0..90).map(|n| format!("covcounters.{n}")).collect();
+    let entries: Vec<_> = names.iter().map(|name| (&**name, b'0', &*counters)).collect();
+    let tarred = tar(&entries);
+    let zipped: Vec<_> = names.iter().map(|name| entry(name, 8, &counters)).collect();
+    for archive in [gzip(&tarred), zstd(&tarred), zip(&zipped)] {
+        let limits = Limits { held_bytes: 1 << 20, ..tight() };
+        let mut passing = Passing::default();
+        assert_eq!(unpack("a", &archive, &limits, &mut passing), Ok(true));
+        assert_eq!((passing.n_files, passing.n_bytes), (90, 90 * counters.len()));
+        let mut staying = Passing { stays: true, ..Passing::default() };
+        let error = unpack("a", &archive, &limits, &mut staying).expect_err("too much stays");
+        assert_eq!((error.fault, staying.n_files), (Fault::Limit, 3), "{error}");
+        assert!(
+            error.to_string().contains("covcounters.3: it unpacks to more than the"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn of_files_that_nobody_wants_only_the_first_bytes_are_unpacked() {
+    let (zeros, text) = (vec![0; 4 << 20], b"text".repeat(20));
+    for method in [0, 8, 93] {
+        let archive = zip(&[
+            entry("zeros", method, &zeros),
+            entry("cover.out", method, &text),
+            entry("more", method, &zeros),
+        ]);
+        let limits = Limits { held_bytes: 4 << 20, work_bytes: 1 << 20, work_ratio: 1, ..tight() };
+        let mut passing = Passing { only_cov: true, ..Passing::default() };
+        let result = unpack("a", &archive, &limits, &mut passing);
+        // Work on what is stored is counted, though it is none.
+        assert!(result == Ok(true) || method == 0, "{method}: {result:?}");
+        assert!(passing.n_files == 1 || method == 0, "{method}");
+    }
+    // A tar can only be passed over by unpacking it, but nothing of it is held.
+    let archive = gzip(&tar(&[("zeros", b'0', &zeros), ("cover.out", b'0', &text)]));
+    let limits = Limits { held_bytes: 1000, held_ratio: 0, tar_bytes: 0, ..tight() };
+    let mut passing = Passing { only_cov: true, ..Passing::default() };
+    assert_eq!(unpack("a", &archive, &limits, &mut passing), Ok(true));
+    assert_eq!(passing.n_bytes, text.len());
+    let limits = Limits { work_bytes: 3 << 20, ..limits };
+    let error = unpack("a", &archive, &limits, &mut passing).expect_err("too much work");
+    assert_eq!(error.fault, Fault::Limit);
+    assert!(error.to_string().contains("unpacks to far more"), "{error}");
+}
+
+#[test]
+fn counters_may_come_before_their_meta_data_however_many_there_are() {
+    let fixture = |name: &str| {
+        fs::read(repository().join("tests/fixtures/covdata").join(name)).expect("it is there")
+    };
+    let (meta, counters) = (fixture("alpha.covmeta"), fixture("alpha.covcounters"));
+    // What no meta-data comes for fills the room for what waits.
+    let orphan = vec![0; formats::limits::LATE_BYTES];
+    let archive = tar(&[
+        ("covcounters.alpha.1.1", b'0', &counters),
+        ("covcounters.lost.1.1", b'0', &orphan),
+        ("covcounters.alpha.2.1", b'0', &counters),
+        ("covcounters.gone.1.1", b'0', &counters),
+        ("covmeta.alpha", b'0', &meta),
+        ("covcounters.alpha.3.1", b'0', &counters),
+    ]);
+    let mut reading = Reading::default();
+    let unpacked = reading.add_archive("a.tar", &archive, &Limits::default(), &mut ());
+    assert_eq!((unpacked.error, unpacked.read.len()), (None, 5));
+    let outcome = reading.finish();
+    let failed: Vec<_> = outcome.failures.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(failed, ["a.tar/covcounters.gone.1.1", "a.tar/covcounters.lost.1.1"]);
+    let mut pod = formats::go_cov::Pod::new(&meta).expect("it is whole");
+    for _ in 0..3 {
+        assert_eq!(pod.add(&counters), Ok(1));
+    }
+    assert_eq!(outcome.opened[0].profile.counts(), pod.profile().counts());
 }
 
 #[test]
@@ -401,13 +533,13 @@ fn gzip_members_and_zstd_frames_are_one_file() {
 
 #[test]
 fn an_entry_may_have_exactly_as_many_bytes_as_are_allowed() {
-    let limits = Limits { entry_bytes: 70_000, ..tight() };
+    let limits = Limits { held_bytes: 70_000, held_ratio: 0, ..tight() };
     for bytes in [vec![7; 70_000], (0..70_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect()]
     {
         for sample in [gzip(&bytes), zstd(&bytes), zip(&[entry("a", 8, &bytes)])] {
             assert_eq!(unpacked("a", &sample, &limits).1, Ok(true), "{:?}", &sample[..4]);
         }
-        let limits = Limits { entry_bytes: 69_999, ..limits.clone() };
+        let limits = Limits { held_bytes: 69_999, ..limits.clone() };
         for sample in [gzip(&bytes), zstd(&bytes), zip(&[entry("a", 8, &bytes)])] {
             assert_eq!(refused(&sample, &limits).1, Fault::Limit);
         }
@@ -443,6 +575,13 @@ fn commands_take_archives_as_they_take_folders() {
     let (out, err) = summary("damaged.zip");
     assert_eq!(out, wanted.0);
     assert!(err.contains("part of damaged.zip is left out: byte 227: more.out: "), "{err}");
+    // Named by itself it is complained of, among the files of a folder only if it is of use.
+    let bad = Entry { bytes: 0, ..entry("photo", 8, b"some text") };
+    put("folder/photos.zip", &zip(&[bad]));
+    put("folder/broken.gz", &gzip(b"some text")[..20]);
+    assert_eq!(summary("folder"), wanted);
+    let (out, err) = summary("folder/broken.gz");
+    assert!(out.is_empty() && err.contains("cannot read folder/broken.gz: byte 20: "), "{err}");
     put("nothing.zip", &zip(&[entry("README", 0, b"text")]));
     let (out, err) = summary("nothing.zip");
     assert!(out.is_empty() && err.contains("there is no coverage data in nothing.zip"), "{err}");

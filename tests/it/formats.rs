@@ -179,3 +179,37 @@ fn the_readme_lists_every_format() {
     let readme = fs::read_to_string(repository().join("README.md")).expect("there is a README");
     assert!(readme.contains(&table), "README.md should have this table:\n{table}");
 }
+
+/// Go's tools tell packages apart by import path alone and mix these two up, as `coverglass
+/// covdata` does after them. A profile has them apart, and merging keeps both.
+#[test]
+fn two_packages_of_one_import_path_keep_their_counts() {
+    let package = |name: &str, file: &str, lines: &[u32]| {
+        let mut writer = formats::go_write::PackageWriter::new("ex.com/p", name, "ex.com");
+        let span = |line: u32| coverage::Span::new(line, 1, line, 9);
+        let units = |line: u32| formats::go_meta::MetaUnit { span: span(line), statements: 1 };
+        writer.function("F", file, false, lines.iter().map(|&line| units(line)));
+        writer.finish().0
+    };
+    let blobs = [package("p", "ex.com/p/a.go", &[1, 2]), package("q", "ex.com/p/b.go", &[1, 2, 3])];
+    let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
+    let stated = formats::go_meta::Stated { mode: 2, granularity: 1 };
+    let meta = formats::go_write::meta_file(&blobs, stated, [7; 16]);
+    let launch = formats::go_counters::Launch::default();
+    let mut counters = formats::go_write::CounterWriter::new([7; 16], &launch);
+    counters.record(0, 0, &[5, 0]);
+    counters.record(1, 0, &[0, 6, 7]);
+    let mut pod = formats::go_cov::Pod::new(&meta).expect("it is whole");
+    assert_eq!(pod.add(&counters.finish()), Ok(1));
+    let profile = pod.profile();
+    assert_eq!(profile.counts(), [5, 0, 0, 6, 7]);
+    let other = coverage::dump::parse(
+        "mode count\npackage ex.com/p p ex.com\nfile ex.com/p/a.go\nfunction F\n2.1,2.9 1 4\n",
+    );
+    let merged = algebra::merge(&[&profile, &other.expect("the dump is right")]);
+    let text = formats::go_text::write(&merged);
+    let wanted = "mode: count\nex.com/p/a.go:1.1,1.9 1 5\nex.com/p/a.go:2.1,2.9 1 4\n\
+                  ex.com/p/b.go:1.1,1.9 1 0\nex.com/p/b.go:2.1,2.9 1 6\n\
+                  ex.com/p/b.go:3.1,3.9 1 7\n";
+    assert_eq!(text, wanted);
+}

@@ -78,7 +78,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// An unsigned LEB128. Surplus bits are dropped and zero bytes at its end accepted, as Go's
-    /// reader does, up to ten bytes; a value is its low 32 bits.
+    /// reader does, up to ten bytes; a value is its low 32 bits. After an error the next byte is
+    /// still the number's first.
     #[inline]
     pub(crate) fn uleb(&mut self, what: &'static str) -> Result<u32, ReadError> {
         match self.bytes.get(self.offset) {
@@ -92,16 +93,19 @@ impl<'a> Cursor<'a> {
 
     #[expect(clippy::cast_possible_truncation, reason = "Go's reader keeps the low 32 bits too")]
     fn long_uleb(&mut self, what: &'static str) -> Result<u32, ReadError> {
-        let start = self.offset;
         let mut value = 0u64;
-        for shift in (0..70).step_by(7) {
-            let byte = self.byte(what)?;
+        let rest = self.rest();
+        for ((at, &byte), shift) in rest.iter().enumerate().zip((0..70).step_by(7)) {
             value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
             if byte < 0x80 {
+                self.offset += at + 1;
                 return Ok(value as u32);
             }
         }
-        Err(malformed(start, "number does not end"))
+        if rest.len() < 10 {
+            return Err(truncated(self.offset + rest.len(), what));
+        }
+        Err(malformed(self.offset, "number does not end"))
     }
 
     /// The length of a list whose elements take `element_bytes` or more.

@@ -64,9 +64,10 @@ pub fn write(profile: &Profile) -> String {
 /// The first line that does not fit the form, and why.
 pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, ReadError> {
     let mut mode = None;
-    let mut files: Vec<(&str, Vec<Block>)> = Vec::new();
-    let mut known: HashMap<&[u8], usize> = HashMap::new();
-    let mut last: (&[u8], usize) = (b"", usize::MAX);
+    let mut files: Vec<&str> = Vec::new();
+    let mut blocks: Vec<(u32, Block)> = Vec::with_capacity((bytes.len() / 16).min(1 << 16));
+    let mut known: HashMap<&[u8], u32> = HashMap::new();
+    let mut last: (&[u8], u32) = (b"", u32::MAX);
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let fail = |reason: &'static str| ReadError::malformed(Place::Line(index + 1), reason);
         let line = line.trim_ascii_end();
@@ -83,30 +84,41 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
             return Err(fail("not a mode line"));
         } else {
             let (file, block) = block(line).map_err(fail)?;
-            if file != last.0 || last.1 == usize::MAX {
+            if file != last.0 || last.1 == u32::MAX {
                 let at = match known.get(file) {
                     Some(&at) => at,
                     None => {
                         let path = str::from_utf8(file).map_err(|_| fail("name is not UTF-8"))?;
-                        files.push((path, Vec::new()));
-                        known.insert(file, files.len() - 1);
-                        files.len() - 1
+                        let many = |_| ReadError::limit(Place::Line(index + 1), "too many files");
+                        let at = u32::try_from(files.len()).map_err(many)?;
+                        files.push(path);
+                        known.insert(file, at);
+                        at
                     }
                 };
                 last = (file, at);
             }
-            if let Some((_, blocks)) = files.get_mut(last.1) {
-                blocks.push(block);
+            // Lists that are joined say the same of a block over and over.
+            if blocks.len() == blocks.capacity() {
+                blocks = merged(blocks);
+                blocks.reserve_exact(blocks.len().max(64));
             }
+            blocks.push((last.1, block));
         }
     }
     let empty = || ReadError::malformed(Place::Line(1), "the profile is empty");
     let mode = mode.ok_or_else(empty)?;
-    files.sort_by_key(|&(file, _)| (package_of(file), file));
+    drop(known);
+    let blocks = merged(blocks);
+    let mut by_file: Vec<(&str, &[(u32, Block)])> = blocks
+        .chunk_by(|(a, _), (b, _)| a == b)
+        .filter_map(|blocks| Some((*files.get(blocks.first()?.0 as usize)?, blocks)))
+        .collect();
+    by_file.sort_by_key(|&(file, _)| (package_of(file), file));
     let mut builder = ShapeBuilder::default();
-    let mut counts = Vec::new();
+    let mut counts = Vec::with_capacity(blocks.len());
     let mut package = None;
-    for (file, mut blocks) in files {
+    for (file, blocks) in by_file {
         let path = package_of(file);
         let package_idx = match package {
             Some((last, package_idx)) if last == path => package_idx,
@@ -115,22 +127,31 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
         package = Some((path, package_idx));
         let file_idx: FileIdx = builder.file(package_idx, file);
         let function = builder.function(file_idx, "", false);
-        blocks.sort_by_key(|block| (block.span.start, block.span.end, block.statements));
-        for same in blocks.chunk_by(|a, b| (a.span, a.statements) == (b.span, b.statements)) {
-            let Some(first) = same.first() else { continue };
-            let sum = same.iter().fold(0u64, |sum, block| sum.saturating_add(block.count));
-            builder.unit(function, first.span, first.statements);
-            counts.push(if mode == Mode::Set { sum.min(1) } else { sum });
+        for (_, block) in blocks {
+            builder.unit(function, block.span, block.statements);
+            counts.push(if mode == Mode::Set { block.count.min(1) } else { block.count });
         }
-        let disagree =
-            |a: &&[Block]| matches!(a, [a, b] if a.span == b.span && a.statements != b.statements);
-        if blocks.windows(2).any(|pair| disagree(&pair)) {
+        if blocks.windows(2).any(|pair| matches!(pair, [(_, a), (_, b)] if a.span == b.span)) {
             let note =
                 format!("{file}: one place with two numbers of statements: different builds");
             notes.add(name, note);
         }
     }
     Ok(Profile::new(mode, Arc::new(builder.build()), counts))
+}
+
+/// Blocks in order, those of one place as one with their counts added.
+fn merged(mut blocks: Vec<(u32, Block)>) -> Vec<(u32, Block)> {
+    blocks.sort_by_key(|(file, block)| (*file, block.span.start, block.span.end, block.statements));
+    blocks.dedup_by(|(file, block), (into_file, into)| {
+        let is_same =
+            (*file, block.span, block.statements) == (*into_file, into.span, into.statements);
+        if is_same {
+            into.count = into.count.saturating_add(block.count);
+        }
+        is_same
+    });
+    blocks
 }
 
 /// What a line of a profile says of a place in a file.

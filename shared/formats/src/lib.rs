@@ -36,7 +36,7 @@ use coverage::Profile;
 
 pub use error::{Fault, Place, ReadError};
 pub use notes::{Note, Notes};
-pub use reading::{Opened, Outcome, Reading};
+pub use reading::{Opened, Outcome, Reading, Unpacked};
 
 /// A format: data and functions, one `const` in its own file.
 #[derive(Debug, Clone, Copy)]

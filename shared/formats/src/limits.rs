@@ -4,9 +4,13 @@
 /// Notes kept of one reading.
 pub const NOTES: usize = 1_000;
 
-/// Bytes of files that may wait for others: counters for their meta-data, sources and binaries
-/// for the counters that belong to them.
+/// Bytes of files that may wait for others, until a last one that may be larger: counters for
+/// their meta-data, sources and binaries for the counters that belong to them.
 pub const WAITING_BYTES: usize = 256 << 20;
+
+/// Bytes that may wait of an archive before counters without meta-data are passed over, to come
+/// when it is unpacked again.
+pub const LATE_BYTES: usize = 64 << 20;
 
 /// The highest number of a line; what claims more is no source.
 pub const LINE: u32 = 10_000_000;
@@ -24,31 +28,46 @@ pub const DEPTH: usize = 256;
 pub const ATTRIBUTES: usize = 1_000;
 
 /// How much an archive may unpack to.
+///
+/// What is held at once grows with the archive, not with what it says of itself: `held_bytes`, or
+/// `held_ratio` times its own size, plus [`Self::tar_bytes`] and the window of one decompressor for
+/// each of the archives inside of each other: 64 KiB, for zstd as much as it declares and has
+/// unpacked, up to [`ZSTD_WINDOW_BYTES`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of everything that is unpacked, archives inside included.
-    pub total_bytes: usize,
-    /// Bytes of one entry.
-    pub entry_bytes: usize,
-    /// How many times the archive's own size everything may be, past [`Self::free_bytes`].
-    pub ratio: usize,
-    /// Bytes that any archive may unpack to, however small it is.
-    pub free_bytes: usize,
+    /// Bytes that are held at once: the file that is being read, the archives that it is in, and
+    /// files that stay in memory as profiles. Counters do not stay: they are added up.
+    pub held_bytes: usize,
+    /// How many times the archive's own size may be held, where that is more.
+    pub held_ratio: usize,
+    /// Bytes that are unpacked altogether, kept or passed over: the work that an archive makes.
+    pub work_bytes: usize,
+    /// How many times the archive's own size may be unpacked, where that is more.
+    pub work_ratio: usize,
+    /// Compressed tars up to so many bytes are unpacked once. Larger ones are never held: they are
+    /// unpacked a first time for the checksum at their end, and again for their files.
+    pub tar_bytes: usize,
     /// Entries, directories included.
     pub entries: usize,
     /// Archives inside of each other.
     pub depth: usize,
 }
 
+/// The largest window of zstd: what `zstd` itself takes unasked.
+pub const ZSTD_WINDOW_BYTES: usize = 128 << 20;
+
 impl Default for Limits {
-    /// Counters of many runs are nearly the same, so that honest archives of them shrink to a
-    /// thousandth; what unpacks to little memory needs no such rule.
+    /// Chosen, not measured on archives of many projects: only what is larger than `held_bytes`
+    /// has to keep to `held_ratio`. Counters of many runs are nearly the same and shrink a great
+    /// deal, but of them each is small and none is kept.
     fn default() -> Self {
         Self {
-            total_bytes: 2 << 30,
-            entry_bytes: 1 << 30,
-            ratio: 1_000,
-            free_bytes: 256 << 20,
+            held_bytes: 128 << 20,
+            held_ratio: 32,
+            // Addresses have 32 bits in a browser.
+            work_bytes: usize::try_from(8u64 << 30).unwrap_or(usize::MAX),
+            work_ratio: 256,
+            tar_bytes: 16 << 20,
             entries: 1_000_000,
             depth: 3,
         }

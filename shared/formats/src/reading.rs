@@ -6,8 +6,12 @@ use coverage::Profile;
 
 use crate::go_cov::{self, Pod};
 use crate::go_write::Fnv128;
+use crate::limits::{self, Limits};
 use crate::pods::{self, Part};
-use crate::{FORMATS, Format, Member, Notes, Place, Read, ReadError, companion_of, limits, sniff};
+use crate::{
+    FORMATS, Format, HEAD_BYTES, Member, Notes, Place, Read, ReadError, archive, companion_of,
+    sniff,
+};
 
 /// Takes files one by one and gives the profiles in them. A file that can't be read is left out
 /// with its error; the others are read all the same.
@@ -47,6 +51,17 @@ pub struct Opened {
     pub profile: Profile,
 }
 
+/// What came of an archive.
+#[derive(Debug, Default)]
+pub struct Unpacked {
+    /// Names of the files in it that were taken as coverage data.
+    pub read: Vec<String>,
+    /// Whether there is coverage data in it, perhaps damaged, or something else that is wanted.
+    pub is_of_use: bool,
+    /// The first thing in it that could not be unpacked.
+    pub error: Option<ReadError>,
+}
+
 /// Everything that came of a [`Reading`].
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -66,8 +81,33 @@ impl Reading {
         }
     }
 
+    /// Takes the coverage data in an archive, and lets `others` have what else it wants of it.
+    pub fn add_archive(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        limits: &Limits,
+        others: &mut dyn archive::Sink,
+    ) -> Unpacked {
+        let mut taking = Taking {
+            reading: self,
+            others,
+            is_other: false,
+            late: Vec::new(),
+            n_late: None,
+            unpacked: Unpacked::default(),
+        };
+        let mut error = archive::unpack(name, bytes, limits, &mut taking).err();
+        if taking.late.contains(&true) {
+            taking.n_late = Some(0);
+            let again = archive::unpack(name, bytes, limits, &mut taking).err();
+            error = error.or(again);
+        }
+        Unpacked { error, ..taking.unpacked }
+    }
+
     fn try_add(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReadError> {
-        let head = bytes.get(..crate::HEAD_BYTES).unwrap_or(bytes);
+        let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
         match pods::part(name) {
             Some(Part::Meta(tag)) => {
                 let content = Fnv128::of(bytes);
@@ -166,11 +206,11 @@ impl Reading {
 
     /// Keeps counters until their meta-data comes.
     fn wait(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReadError> {
-        self.waiting_bytes += bytes.len();
-        if self.waiting_bytes > limits::WAITING_BYTES {
+        if self.waiting_bytes >= limits::WAITING_BYTES {
             let reason = "too many counters came before their meta-data: give covmeta.* first";
             return Err(ReadError::limit(Place::Whole, reason));
         }
+        self.waiting_bytes += bytes.len();
         self.waiting.push((name.to_owned(), bytes.to_vec()));
         Ok(())
     }
@@ -184,10 +224,7 @@ impl Reading {
             };
             let added = match self.pods.get_mut(tag) {
                 Some(PodReading { pod, .. }) => add(pod, &name, &bytes, &mut self.notes),
-                None => {
-                    let reason = format!("its meta-data, covmeta.{tag}, is missing");
-                    Err(ReadError::unsupported(Place::Whole, reason))
-                }
+                None => Err(orphan(tag)),
             };
             if let Err(error) = added {
                 self.failures.push((name, error));
@@ -204,6 +241,74 @@ impl Reading {
             self.opened.push(Opened { name, format, profile: pod.profile() });
         }
         Outcome { opened: self.opened, failures: self.failures, notes: self.notes }
+    }
+}
+
+/// The error of counters without meta-data.
+fn orphan(tag: &str) -> ReadError {
+    let reason = format!("its meta-data, covmeta.{tag}, is missing");
+    ReadError::unsupported(Place::Whole, reason)
+}
+
+/// Takes what is in an archive.
+struct Taking<'a> {
+    reading: &'a mut Reading,
+    others: &'a mut dyn archive::Sink,
+    /// Whether the file that comes next is wanted by [`Self::others`].
+    is_other: bool,
+    /// For each counter file in the order of the archive whether it has to come again: archives
+    /// of a folder have counters before their meta-data, and of all of them there may be far more
+    /// than can wait in memory.
+    late: Vec<bool>,
+    /// When the archive is unpacked again, how many counter files came.
+    n_late: Option<usize>,
+    unpacked: Unpacked,
+}
+
+impl archive::Sink for Taking<'_> {
+    fn wants(&mut self, name: &str, head: &[u8]) -> bool {
+        let part = pods::part(name);
+        if let Some(Part::Counters { tag, .. }) = part {
+            self.is_other = false;
+            self.unpacked.is_of_use = true;
+            let is_known = self.reading.pods.contains_key(tag);
+            if let Some(n_late) = &mut self.n_late {
+                let is_late = self.late.get(*n_late) == Some(&true);
+                *n_late += 1;
+                if is_late && !is_known {
+                    self.reading.failures.push((name.to_owned(), orphan(tag)));
+                }
+                return is_late && is_known;
+            }
+            let is_late = !is_known && self.reading.waiting_bytes >= limits::LATE_BYTES;
+            self.late.push(is_late);
+            return !is_late;
+        }
+        if self.n_late.is_some() {
+            return false;
+        }
+        let is_coverage = part.is_some() || sniff(head).is_some();
+        self.is_other = !is_coverage && self.others.wants(name, head);
+        self.unpacked.is_of_use |= is_coverage || self.is_other;
+        is_coverage || self.is_other || companion_of(name, head).next().is_some()
+    }
+
+    fn take(&mut self, name: &str, bytes: &[u8]) -> usize {
+        if self.is_other {
+            return self.others.take(name, bytes);
+        }
+        let part = pods::part(name);
+        let is_coverage =
+            part.is_some() || sniff(bytes.get(..HEAD_BYTES).unwrap_or(bytes)).is_some();
+        if is_coverage {
+            self.unpacked.read.push(name.to_owned());
+        }
+        let waiting_bytes = self.reading.waiting_bytes;
+        self.reading.add(name, bytes);
+        match part {
+            None | Some(Part::Meta(_)) if is_coverage => bytes.len(),
+            _ => self.reading.waiting_bytes - waiting_bytes,
+        }
     }
 }
 

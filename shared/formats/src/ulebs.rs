@@ -185,7 +185,10 @@ mod tests {
     #[test]
     fn a_number_that_does_not_end_stops_it() {
         for (bytes, expected) in [(&[0x80; 5][..], 0), (&[0x80; 20], 0), (&[1, 2, 0x80], 2)] {
-            assert_eq!(fill(&mut Cursor::new(bytes), &mut [0; 32], 0), expected);
+            let mut cursor = Cursor::new(bytes);
+            assert_eq!(fill(&mut cursor, &mut [0; 32], 0), expected);
+            // Asked again it does not go on past that number.
+            assert_eq!((cursor.offset(), fill(&mut cursor, &mut [0; 32], 0)), (expected, 0));
         }
     }
 }

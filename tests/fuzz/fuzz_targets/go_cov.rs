@@ -1,4 +1,4 @@
-//! Go's coverage meta-data.
+//! Go's coverage data: meta-data and counters that belong to it.
 
 #![no_main]
 

@@ -245,26 +245,35 @@ fn read_one(
         bytes(blob, size, &mut |n_bytes| report.step(name, n_bytes))?
     };
     if !known {
-        let mut strangers = true;
-        let unpacked = archive::unpack(name, &all, &Limits::default(), &mut |inner, bytes| {
-            if is_hidden(inner.strip_prefix(name).unwrap_or(inner)) {
-                return;
-            }
-            let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
-            if is_source(inner) {
-                strangers = false;
-                found.sources.push(inner.to_owned(), blob_of(bytes));
-            } else if pods::part(inner).is_some() || formats::sniff(head).is_some() {
-                strangers = false;
-                reading.add(inner, bytes);
-                found.read.push(inner.to_owned());
-            }
-        })?;
-        return Ok(unpacked && !strangers);
+        let mut sources = ArchiveSources { archive: name, sources: &mut found.sources };
+        let unpacked = reading.add_archive(name, &all, &Limits::default(), &mut sources);
+        found.read.extend(unpacked.read);
+        return match unpacked.error {
+            // Folders hold archives of all sorts, damaged ones for tests among them.
+            Some(error) if unpacked.is_of_use || !name.contains('/') => Err(error),
+            _ => Ok(unpacked.is_of_use),
+        };
     }
     reading.add(name, &all);
     found.read.push(name.to_owned());
     Ok(true)
+}
+
+/// Takes the sources out of an archive.
+struct ArchiveSources<'a> {
+    archive: &'a str,
+    sources: &'a mut Sources,
+}
+
+impl archive::Sink for ArchiveSources<'_> {
+    fn wants(&mut self, name: &str, _: &[u8]) -> bool {
+        is_source(name) && !is_hidden(name.strip_prefix(self.archive).unwrap_or(name))
+    }
+
+    fn take(&mut self, name: &str, bytes: &[u8]) -> usize {
+        self.sources.push(name.to_owned(), blob_of(bytes));
+        bytes.len()
+    }
 }
 
 fn blob_of(bytes: &[u8]) -> Blob {

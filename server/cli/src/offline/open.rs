@@ -12,8 +12,9 @@ use formats::{Opened, Outcome, Reading, archive, pods};
 const PASSED_OVER: &[&str] = &[".git", "node_modules"];
 
 /// Opens an input: a file, or a folder with everything below it; archives are unpacked. Damaged
-/// files of a folder are left out, with a warning that says why. Files that only say something
-/// with others find those beside them in the folder, or among `companions`.
+/// files of a folder are left out, with a warning that says why; of archives in a folder only
+/// those are meant in which there is coverage data as far as they can be read. Files that only say
+/// something with others find those beside them in the folder, or among `companions`.
 pub(crate) fn open(path: &Path, companions: &[PathBuf]) -> Result<Vec<Opened>> {
     let name = path.display().to_string();
     let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
@@ -46,17 +47,17 @@ pub(crate) fn open(path: &Path, companions: &[PathBuf]) -> Result<Vec<Opened>> {
             continue;
         }
         read(file, &mut buffer)?;
-        let mut add = |name: &str, bytes: &[u8]| {
-            let head = bytes.get(..formats::HEAD_BYTES).unwrap_or(bytes);
-            let may_belong = formats::companion_of(name, head).next().is_some();
-            if pods::part(name).is_some() || formats::sniff(head).is_some() || may_belong {
-                reading.add(name, bytes);
-            }
-        };
-        match archive::unpack(&name, &buffer, &Limits::default(), &mut add) {
-            Ok(true) => {}
-            Ok(false) => reading.add(&name, &buffer),
-            Err(error) => damaged.push((name, error)),
+        // A file of a pod is none, whatever it begins with.
+        if pods::part(&name).is_some() || !archive::sniff(&buffer) {
+            reading.add(&name, &buffer);
+            continue;
+        }
+        let unpacked = reading.add_archive(&name, &buffer, &Limits::default(), &mut ());
+        // Folders hold archives of all sorts, damaged ones for tests among them.
+        if let Some(error) = unpacked.error
+            && (unpacked.is_of_use || !is_folder)
+        {
+            damaged.push((name, error));
         }
     }
     for file in others {

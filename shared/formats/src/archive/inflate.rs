@@ -1,61 +1,85 @@
 //! Deflate: RFC 1951.
 
 use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
-/// The least that output grows by.
-const STEP_BYTES: usize = 64 << 10;
+/// Bytes that are unpacked in one go. Deflate reaches back 32 KiB, and a ring has to be a power of
+/// two.
+const RING_BYTES: usize = 64 << 10;
 
-/// Room for the tables, kept from one stream to the next.
-#[derive(Default)]
-pub(super) struct Inflate(Box<DecompressorOxide>);
+/// A stream that is unpacked into a ring, piece by piece.
+pub(super) struct Inflate {
+    tables: Box<DecompressorOxide>,
+    ring: Vec<u8>,
+    /// Where in the ring the next byte goes.
+    at: usize,
+    /// What of the ring has not been taken yet.
+    from: usize,
+    to: usize,
+    is_done: bool,
+}
 
 /// Why a stream does not unpack.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// It has more bytes than were asked for.
-    Full,
     /// It goes on past the end of its input.
     Cut,
     /// It breaks the format at, or before, this byte of its input.
     Broken(usize),
 }
 
+impl Default for Inflate {
+    fn default() -> Self {
+        let (tables, ring) = (Box::default(), vec![0; RING_BYTES]);
+        Self { tables, ring, at: 0, from: 0, to: 0, is_done: false }
+    }
+}
+
 impl Inflate {
-    /// Unpacks the stream at the start of `packed` to the end of `into`, `most` bytes or fewer;
-    /// gives the number of bytes that it took.
-    pub(super) fn run(
-        &mut self,
-        packed: &[u8],
-        into: &mut Vec<u8>,
-        most: usize,
-    ) -> Result<usize, Failure> {
-        self.0.init();
-        let start = into.len();
-        let (mut n_in, mut n_out) = (0, 0);
-        let mut room = packed.len().saturating_mul(4).max(STEP_BYTES).min(most);
-        let result = loop {
-            into.resize(start + room, 0);
-            let (input, output) = (packed.get(n_in..), into.get_mut(start..));
-            let (Some(input), Some(output)) = (input, output) else { break Err(Failure::Cut) };
-            let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-            let (status, taken, given) = decompress(&mut self.0, input, output, n_out, flags);
-            n_in += taken;
-            n_out += given;
-            match status {
-                TINFLStatus::Done => break Ok(n_in),
-                TINFLStatus::HasMoreOutput if room < most => {
-                    room = room.saturating_mul(2).max(STEP_BYTES).min(most);
-                }
-                TINFLStatus::HasMoreOutput => break Err(Failure::Full),
-                TINFLStatus::FailedCannotMakeProgress | TINFLStatus::NeedsMoreInput => {
-                    break Err(Failure::Cut);
-                }
-                _ => break Err(Failure::Broken(n_in)),
+    /// Makes it ready for another stream.
+    pub(super) fn start(&mut self) {
+        self.tables.init();
+        (self.at, self.from, self.to, self.is_done) = (0, 0, 0, false);
+    }
+
+    /// What has been unpacked and not been taken.
+    pub(super) fn ready(&self) -> &[u8] {
+        self.ring.get(self.from..self.to).unwrap_or_default()
+    }
+
+    /// Takes so many of the bytes that are [`Self::ready`].
+    pub(super) fn skip(&mut self, n_bytes: usize) {
+        self.from = self.from.saturating_add(n_bytes).min(self.to);
+    }
+
+    /// Unpacks more of the stream, whose rest starts `packed`; gives how many bytes of that it
+    /// took. All that was ready must have been taken. At the end of the stream nothing is ready
+    /// after this.
+    pub(super) fn step(&mut self, packed: &[u8]) -> Result<usize, Failure> {
+        if self.is_done {
+            return Ok(0);
+        }
+        if self.at == self.ring.len() {
+            self.at = 0;
+        }
+        let (status, taken, given) =
+            decompress(&mut self.tables, packed, &mut self.ring, self.at, 0);
+        self.from = self.at;
+        self.at += given;
+        self.to = self.at;
+        match status {
+            TINFLStatus::Done => self.is_done = true,
+            TINFLStatus::HasMoreOutput => {}
+            TINFLStatus::FailedCannotMakeProgress | TINFLStatus::NeedsMoreInput => {
+                return Err(Failure::Cut);
             }
-        };
-        into.truncate(start + n_out);
-        result
+            _ => return Err(Failure::Broken(taken)),
+        }
+        Ok(taken)
+    }
+
+    /// Whether all of the stream has been unpacked.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done
     }
 }

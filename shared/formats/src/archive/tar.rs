@@ -6,8 +6,9 @@
 //! ```
 //! Header and data are each filled up to blocks of 512 bytes; blocks of zeros end it.
 
+use super::source::{Part, Source, Work, drain, fill};
 use super::{Unpacking, entry_name};
-use crate::bytes::{Cursor, malformed};
+use crate::bytes::{malformed, truncated};
 use crate::{Place, ReadError};
 
 const BLOCK: usize = 512;
@@ -27,44 +28,81 @@ struct Extended {
     is_sparse: bool,
 }
 
+/// The bytes of a tar, and how far they have been read.
+struct Tar<'a> {
+    source: &'a mut dyn Source,
+    at: usize,
+}
+
+impl Tar<'_> {
+    /// The next bytes, up to `length`: fewer at the end.
+    fn take(&mut self, work: &mut Work, length: usize) -> Result<Vec<u8>, ReadError> {
+        let mut bytes = Vec::new();
+        fill(self.source, work, &mut bytes, length)?;
+        self.at = self.at.saturating_add(bytes.len());
+        Ok(bytes)
+    }
+
+    /// The data of an entry.
+    fn part(&mut self, length: usize) -> Part<'_> {
+        Part { source: &mut *self.source, left: length, at: self.at, what: DATA }
+    }
+
+    /// Goes past an entry, of which nothing or something has been read.
+    fn pass(&mut self, work: &mut Work, end: usize) -> Result<(), ReadError> {
+        let left = end.saturating_sub(self.at);
+        drain(&mut self.part(left), work)?;
+        self.at = end;
+        Ok(())
+    }
+}
+
+const DATA: &str = "data of the tar's entry";
+
 pub(super) fn read(
     unpacking: &mut Unpacking,
     archive: &str,
-    bytes: &[u8],
+    source: &mut dyn Source,
     depth: usize,
 ) -> Result<(), ReadError> {
-    let mut cursor = Cursor::new(bytes);
+    let mut tar = Tar { source, at: 0 };
     let mut global = Extended::default();
     let mut next = Extended::default();
     loop {
-        let at = cursor.offset();
-        let block: [u8; BLOCK] = match cursor.array("tar header") {
-            Ok(block) => block,
-            Err(_) if cursor.remaining() == 0 => {
-                return Err(malformed(at, "the tar is cut short: its end mark is missing"));
-            }
-            Err(error) => return Err(error),
+        let at = tar.at;
+        let block = tar.take(&mut unpacking.work, BLOCK)?;
+        if block.is_empty() {
+            return Err(malformed(at, "the tar is cut short: its end mark is missing"));
+        }
+        let Some(block) = block.first_chunk::<BLOCK>() else {
+            return Err(truncated(at, "tar header"));
         };
         if block.iter().all(|&byte| byte == 0) {
             return Ok(());
         }
-        if !is_header(&block) {
+        if !is_header(block) {
             return Err(malformed(at, "this is no tar header, or its checksum is wrong"));
         }
         unpacking.count(at)?;
         let kind = block[156];
         let mut size = number(&block[124..136]).ok_or_else(|| malformed(at + 124, "no size"))?;
+        let data_at = tar.at;
+        let end = |size: usize| {
+            let end =
+                size.checked_next_multiple_of(BLOCK).and_then(|size| data_at.checked_add(size));
+            end.ok_or_else(|| truncated(data_at, DATA))
+        };
         if matches!(kind, b'x' | b'g' | b'L' | b'K') {
             if size > EXTENSION_BYTES {
                 let reason = format!("names of more than {EXTENSION_BYTES} bytes");
                 return Err(ReadError::limit(Place::Byte(at + 124), reason));
             }
-            let data_at = cursor.offset();
-            let data = padded(&mut cursor, size)?;
+            let data = tar.take(&mut unpacking.work, size)?;
+            tar.pass(&mut unpacking.work, end(size)?)?;
             match kind {
-                b'x' => pax(data, data_at, &mut next)?,
-                b'g' => pax(data, data_at, &mut global)?,
-                b'L' => next.path = Some(until_zero(data).to_vec()),
+                b'x' => pax(&data, data_at, &mut next)?,
+                b'g' => pax(&data, data_at, &mut global)?,
+                b'L' => next.path = Some(until_zero(&data).to_vec()),
                 _ => {}
             }
             continue;
@@ -75,19 +113,21 @@ pub(super) fn read(
         if matches!(kind, b'1'..=b'6') {
             size = 0;
         }
-        let data_at = cursor.offset();
-        let data = padded(&mut cursor, size)?;
-        let path = this.path.or_else(|| global.path.clone()).unwrap_or_else(|| plain_path(&block));
+        let end = end(size)?;
+        let path = this.path.or_else(|| global.path.clone()).unwrap_or_else(|| plain_path(block));
         let is_file = matches!(kind, 0 | b'0' | b'7' | b'S') && !path.ends_with(b"/");
-        if !is_file {
-            continue;
+        if is_file {
+            let is_sparse = this.is_sparse || global.is_sparse || kind == b'S';
+            let mut part = tar.part(size);
+            let read = entry(unpacking, archive, &path, &mut part, is_sparse, depth);
+            tar.at = part.at;
+            if let Err(error) = read {
+                let shown = String::from_utf8_lossy(path.get(..80).unwrap_or(&path))
+                    .replace(char::is_control, "\u{fffd}");
+                unpacking.left_out(data_at, &shown, error)?;
+            }
         }
-        let is_sparse = this.is_sparse || global.is_sparse || kind == b'S';
-        if let Err(error) = entry(unpacking, archive, &path, data, is_sparse, depth) {
-            let shown = String::from_utf8_lossy(path.get(..80).unwrap_or(&path))
-                .replace(char::is_control, "\u{fffd}");
-            unpacking.left_out(data_at, &shown, error)?;
-        }
+        tar.pass(&mut unpacking.work, end)?;
     }
 }
 
@@ -95,7 +135,7 @@ fn entry(
     unpacking: &mut Unpacking,
     archive: &str,
     path: &[u8],
-    data: &[u8],
+    part: &mut Part,
     is_sparse: bool,
     depth: usize,
 ) -> Result<(), ReadError> {
@@ -103,19 +143,7 @@ fn entry(
     if is_sparse {
         return Err(ReadError::unsupported(Place::Whole, "it is a sparse file"));
     }
-    if data.len() > unpacking.most() {
-        return Err(unpacking.too_large(0));
-    }
-    unpacking.charge(data.len());
-    unpacking.file(&format!("{archive}/{name}"), data, depth)
-}
-
-/// Data and what fills its last block up.
-fn padded<'a>(cursor: &mut Cursor<'a>, size: usize) -> Result<&'a [u8], ReadError> {
-    let data = cursor.take(size, "data of the tar's entry")?;
-    let padding = size.next_multiple_of(BLOCK) - size;
-    cursor.take(padding, "data of the tar's entry")?;
-    Ok(data)
+    unpacking.file(&format!("{archive}/{name}"), part, depth)
 }
 
 /// Whether the checksum is that of the header: the sum of its bytes, itself taken as spaces. Some

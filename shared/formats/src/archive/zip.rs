@@ -4,8 +4,10 @@
 //! (local header, data, [descriptor])*  directory header*  [zip64 end, its locator]  end
 //! ```
 
-use super::inflate::Failure;
-use super::{Unpacking, entry_name, zstd};
+use super::inflate::{Failure, Inflate};
+use super::source::{Slice, Source, Work};
+use super::zstd::Unzstd;
+use super::{Unpacking, entry_name};
 use crate::bytes::{Cursor, malformed, truncated};
 use crate::{Place, ReadError};
 
@@ -279,46 +281,95 @@ fn entry(
     let packed_bytes = usize::try_from(header.packed_bytes).map_err(|_| outside())?;
     let packed = cursor.take(packed_bytes, "data of the entry")?;
     let n_bytes = usize::try_from(header.bytes).unwrap_or(usize::MAX);
-    if n_bytes > unpacking.most() {
-        return Err(unpacking.too_large(at));
+    if n_bytes > unpacking.left_held() {
+        return Err(unpacking.too_large());
     }
-    let mut buffer = Vec::new();
-    let broken = |at| malformed(at, "compressed data is broken");
-    let longer = || malformed(at, "it has more bytes than the directory says");
-    let unpacked = match header.method {
-        0 => packed,
-        8 => {
-            let run = unpacking.inflate.run(packed, &mut buffer, n_bytes);
-            unpacking.charge(buffer.len());
-            run.map_err(|failure| match failure {
-                Failure::Full => longer(),
-                Failure::Cut => truncated(at + packed.len(), "compressed data"),
-                Failure::Broken(offset) => broken(at + offset),
-            })?;
-            &buffer[..]
-        }
-        93 => {
-            let run = zstd::frames(packed, &mut buffer, n_bytes);
-            unpacking.charge(buffer.len());
-            if !run.map_err(|error| error.shifted(at))? {
-                return Err(longer());
-            }
-            &buffer[..]
-        }
+    if header.method == 0 {
+        // Entries may share bytes, so that these multiply too.
+        unpacking.work.charge(at, packed.len())?;
+    }
+    let mut inflate = std::mem::take(&mut unpacking.inflate).unwrap_or_default();
+    inflate.start();
+    let source: &mut dyn Source = match header.method {
+        0 => &mut Slice(packed),
+        8 => &mut Deflated { packed, taken: 0, inflate: &mut inflate },
+        93 => &mut Unzstd::new(packed),
         method => {
             let reason = format!("compression method {method} of zip is not read here");
             return Err(ReadError::unsupported(Place::Byte(at), reason));
         }
     };
-    if header.method == 0 {
-        // Entries may share bytes, so that these multiply too.
-        unpacking.charge(unpacked.len());
+    let crc = crc32fast::Hasher::new();
+    let mut checked = Checked { source, at, left: n_bytes, expected: header.crc, crc, n_ahead: 0 };
+    let read = unpacking.file(&format!("{archive}/{name}"), &mut checked, depth);
+    unpacking.inflate = Some(inflate);
+    read
+}
+
+/// A deflated entry.
+struct Deflated<'a> {
+    packed: &'a [u8],
+    /// How much of it has been unpacked.
+    taken: usize,
+    inflate: &'a mut Inflate,
+}
+
+impl Source for Deflated<'_> {
+    fn next(&mut self, work: &mut Work) -> Result<&[u8], ReadError> {
+        while self.inflate.ready().is_empty() && !self.inflate.is_done() {
+            let rest = self.packed.get(self.taken..).unwrap_or_default();
+            let taken = self.inflate.step(rest).map_err(|failure| match failure {
+                Failure::Cut => truncated(self.packed.len(), "compressed data"),
+                Failure::Broken(at) => malformed(self.taken + at, "compressed data is broken"),
+            })?;
+            self.taken += taken;
+            work.charge(self.taken, self.inflate.ready().len())?;
+        }
+        Ok(self.inflate.ready())
     }
-    if unpacked.len() != n_bytes {
-        return Err(malformed(at, "it has fewer or more bytes than the directory says"));
+
+    fn skip(&mut self, n_bytes: usize) {
+        self.inflate.skip(n_bytes);
     }
-    if crc32fast::hash(unpacked) != header.crc {
-        return Err(malformed(at, "checksum is wrong"));
+}
+
+/// An entry whose length and checksum are what the directory says, or reading it ends in an error.
+struct Checked<'a> {
+    source: &'a mut dyn Source,
+    /// Where its data is.
+    at: usize,
+    /// How many bytes are still to come after those that were checked.
+    left: usize,
+    expected: u32,
+    crc: crc32fast::Hasher,
+    /// How many bytes were checked and not taken yet.
+    n_ahead: usize,
+}
+
+impl Source for Checked<'_> {
+    fn next(&mut self, work: &mut Work) -> Result<&[u8], ReadError> {
+        let at = self.at;
+        let bytes = self.source.next(work).map_err(|error| error.shifted(at))?;
+        let fresh = bytes.get(self.n_ahead..).unwrap_or_default();
+        let Some(left) = self.left.checked_sub(fresh.len()) else {
+            return Err(malformed(at, "it has more bytes than the directory says"));
+        };
+        self.left = left;
+        self.crc.update(fresh);
+        self.n_ahead = bytes.len();
+        if bytes.is_empty() {
+            if self.left > 0 {
+                return Err(malformed(at, "it has fewer bytes than the directory says"));
+            }
+            if self.crc.clone().finalize() != self.expected {
+                return Err(malformed(at, "checksum is wrong"));
+            }
+        }
+        Ok(bytes)
     }
-    unpacking.file(&format!("{archive}/{name}"), unpacked, depth)
+
+    fn skip(&mut self, n_bytes: usize) {
+        self.source.skip(n_bytes);
+        self.n_ahead = self.n_ahead.saturating_sub(n_bytes);
+    }
 }

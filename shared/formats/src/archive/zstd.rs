@@ -3,8 +3,9 @@
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::Unpacking;
+use super::source::{Source, Work};
 use crate::bytes::{malformed, truncated};
+use crate::limits::ZSTD_WINDOW_BYTES;
 use crate::{Place, ReadError};
 
 /// First bytes of a frame, section 3.1.1.
@@ -13,10 +14,7 @@ const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 const SKIPPED: [u8; 4] = 0x184d_2a50_u32.to_le_bytes();
 
 /// How much is unpacked before it is looked at how much it is.
-const STEP_BYTES: usize = 256 << 10;
-
-/// The largest window: what `zstd` itself takes unasked.
-const WINDOW_BYTES: u64 = 128 << 20;
+const STEP_BYTES: usize = 64 << 10;
 
 pub(super) fn sniff(head: &[u8]) -> bool {
     match head.first_chunk::<4>() {
@@ -28,59 +26,87 @@ pub(super) fn sniff(head: &[u8]) -> bool {
     }
 }
 
-pub(super) fn read(unpacking: &mut Unpacking, bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
-    let most = unpacking.most();
-    let mut whole = Vec::new();
-    let result = frames(bytes, &mut whole, most);
-    let result = match result {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(unpacking.too_large(0)),
-        Err(error) => Err(error),
-    };
-    unpacking.charge(whole.len());
-    result.map(|()| whole)
+/// What zstd unpacks to.
+pub(super) struct Unzstd<'a> {
+    bytes: &'a [u8],
+    rest: &'a [u8],
+    /// One for each frame: used again, a decoder makes room for all of the window that the next
+    /// frame declares.
+    decoder: Option<Box<FrameDecoder>>,
+    ready: Vec<u8>,
+    from: usize,
+    to: usize,
 }
 
-/// Unpacks all frames; gives `false` if that is more than `most` bytes.
-pub(super) fn frames(bytes: &[u8], whole: &mut Vec<u8>, most: usize) -> Result<bool, ReadError> {
-    let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(WINDOW_BYTES);
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let start = bytes.len() - rest.len();
-        match decoder.reset(&mut rest) {
-            Ok(()) => {}
+impl<'a> Unzstd<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, rest: bytes, decoder: None, ready: vec![0; STEP_BYTES], from: 0, to: 0 }
+    }
+
+    fn offset(&self) -> usize {
+        self.bytes.len() - self.rest.len()
+    }
+
+    /// Starts the next frame, if it is not one to be skipped.
+    fn start(&mut self) -> Result<(), ReadError> {
+        let start = self.offset();
+        let mut decoder = Box::new(FrameDecoder::new());
+        decoder.set_max_window_size(ZSTD_WINDOW_BYTES as u64);
+        match decoder.reset(&mut self.rest) {
+            Ok(()) => {
+                self.decoder = Some(decoder);
+                Ok(())
+            }
             Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
                 length,
                 ..
             })) => {
-                let after = usize::try_from(length).ok().and_then(|length| rest.get(length..));
-                rest = after.ok_or_else(|| truncated(start, "frame to be skipped"))?;
-                continue;
+                let after = usize::try_from(length).ok();
+                let after = after.and_then(|length| self.rest.get(length..));
+                self.rest = after.ok_or_else(|| truncated(start, "frame to be skipped"))?;
+                Ok(())
             }
-            Err(error) => return Err(refused(start, &error)),
-        }
-        loop {
-            let at = bytes.len() - rest.len();
-            let step = BlockDecodingStrategy::UptoBytes(STEP_BYTES);
-            decoder.decode_blocks(&mut rest, step).map_err(|error| refused(at, &error))?;
-            let ready = decoder.can_collect();
-            if ready > most.saturating_sub(whole.len()) {
-                return Ok(false);
-            }
-            // A vector takes all that it is given.
-            let _ = decoder.collect_to_writer(&mut *whole);
-            if decoder.is_finished() {
-                break;
-            }
-        }
-        if let Some(sum) = decoder.get_checksum_from_data()
-            && decoder.get_calculated_checksum() != Some(sum)
-        {
-            return Err(malformed(bytes.len() - rest.len() - 4, "checksum is wrong"));
+            Err(error) => Err(refused(start, &error)),
         }
     }
-    Ok(true)
+}
+
+impl Source for Unzstd<'_> {
+    fn next(&mut self, work: &mut Work) -> Result<&[u8], ReadError> {
+        while self.from == self.to {
+            let at = self.offset();
+            let Some(decoder) = &mut self.decoder else {
+                if self.rest.is_empty() {
+                    break;
+                }
+                self.start()?;
+                continue;
+            };
+            if decoder.can_collect() > 0 {
+                let mut room = &mut self.ready[..];
+                // Memory takes what it has room for, without an error.
+                let _ = decoder.collect_to_writer(&mut room);
+                let n_bytes = STEP_BYTES - room.len();
+                (self.from, self.to) = (0, n_bytes);
+                work.charge(at, n_bytes)?;
+            } else if decoder.is_finished() {
+                if let Some(sum) = decoder.get_checksum_from_data()
+                    && decoder.get_calculated_checksum() != Some(sum)
+                {
+                    return Err(malformed(at.saturating_sub(4), "checksum is wrong"));
+                }
+                self.decoder = None;
+            } else {
+                let step = BlockDecodingStrategy::UptoBytes(STEP_BYTES);
+                decoder.decode_blocks(&mut self.rest, step).map_err(|error| refused(at, &error))?;
+            }
+        }
+        Ok(self.ready.get(self.from..self.to).unwrap_or_default())
+    }
+
+    fn skip(&mut self, n_bytes: usize) {
+        self.from = self.from.saturating_add(n_bytes).min(self.to);
+    }
 }
 
 fn refused(offset: usize, error: &FrameDecoderError) -> ReadError {
@@ -90,7 +116,7 @@ fn refused(offset: usize, error: &FrameDecoderError) -> ReadError {
             ReadError::unsupported(place, "zstd data that needs a dictionary")
         }
         FrameDecoderError::WindowSizeTooBig { .. } => {
-            let reason = format!("a zstd window of more than {WINDOW_BYTES} bytes");
+            let reason = format!("a zstd window of more than {ZSTD_WINDOW_BYTES} bytes");
             ReadError::limit(place, reason)
         }
         _ => ReadError::malformed(place, "zstd data is broken or cut short"),
