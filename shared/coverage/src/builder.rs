@@ -91,16 +91,17 @@ impl ProfileBuilder {
         self.shape.label(text)
     }
 
-    /// Adds a branch all of whose arms are known, as label and count.
+    /// Adds a branch as [`Self::branch`] does, with its arms as label and count.
     pub fn labelled_branch(
         &mut self,
         file: FileIdx,
         kind: BranchKind,
         span: Span,
         name: LabelIdx,
+        exact: bool,
         arms: &[(LabelIdx, u64)],
     ) {
-        self.shape.labelled_branch(file, kind, span, name, true);
+        self.shape.labelled_branch(file, kind, span, name, exact);
         for &(label, count) in arms {
             self.shape.labelled_arm(label);
             self.arm_counts.push(count);

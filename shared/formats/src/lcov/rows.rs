@@ -401,7 +401,7 @@ fn build_arms(
         }
         totals = [totals[0] + arms.len(), totals[1] + arms.iter().filter(|arm| arm.1 > 0).count()];
         let name = labels.label(first.branch, builder);
-        builder.labelled_branch(file, kind, Span::line(first.line), name, &arms);
+        builder.labelled_branch(file, kind, Span::line(first.line), name, true, &arms);
     }
     rows.clear();
     totals
