@@ -1,6 +1,7 @@
 //! Readers under bytes from anybody: whatever comes in, they refuse it or read it, and what was
 //! read holds to its own rules. The fuzz targets and the smoke run of the tests call these.
 
+use coverage::{Metrics, Profile, dump};
 use formats::go_cov::{self, Pod};
 use formats::limits::Limits;
 use formats::{Notes, archive, go_counters, go_meta, go_text};
@@ -106,6 +107,28 @@ pub fn text(bytes: &[u8]) {
     let written = go_text::write(&profile);
     let again = read(written.as_bytes()).unwrap_or_else(|error| panic!("{error}: {written}"));
     assert_eq!(go_text::write(&again), written);
+}
+
+/// A file of this format: what can be read can be written, if the format can, and read again, with
+/// the same totals of what the format keeps.
+pub fn format(id: &str, bytes: &[u8]) {
+    let format = formats::by_id(id).expect("there is such a format");
+    let formats::Read::File(read) = format.read else { panic!("{id} is read from several files") };
+    let read = |bytes: &[u8]| read("", bytes, &mut Notes::default());
+    let (Ok(profile), Some(write)) = (read(bytes), format.write) else { return };
+    let written = |profile: &Profile| {
+        let files = (write.files)(&algebra::units_for(profile, write.blocks));
+        let [(_, bytes)] = &files[..] else { panic!("{id} is written as several files") };
+        bytes.clone()
+    };
+    let first = written(&profile);
+    // Nothing may be left of what was read.
+    let Ok(again) = read(&first) else { return };
+    let (before, after) = (Metrics::of(&profile), Metrics::of(&again));
+    for metric in write.keeps {
+        assert_eq!(after.named(metric), before.named(metric), "{metric}");
+    }
+    assert_eq!(dump::write(&read(&written(&again)).expect("it was")), dump::write(&again));
 }
 
 /// An archive, as it is and with the first bytes of each kind: no more comes out of it than is

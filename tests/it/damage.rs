@@ -87,6 +87,11 @@ proptest! {
     }
 
     #[test]
+    fn damaged_tracefiles_do_no_harm(bytes in damaged(fixture("lcov/lcov-1.16-joined.info"))) {
+        hostile::format("lcov", &bytes);
+    }
+
+    #[test]
     fn damaged_shared_files_do_no_harm(bytes in edits()) {
         hostile::shared_file(&bytes);
     }
@@ -95,7 +100,7 @@ proptest! {
 type Target = fn(&[u8]);
 
 /// The fuzz targets, by name; the folders of their samples are called the same.
-const TARGETS: [(&str, Target); 8] = [
+const TARGETS: &[(&str, Target)] = [
     ("frames", hostile::frames),
     ("table", hostile::table),
     ("shared_file", hostile::shared_file),
@@ -103,6 +108,7 @@ const TARGETS: [(&str, Target); 8] = [
     ("go_counters", hostile::counters),
     ("go_cov", hostile::pod),
     ("go_text", hostile::text),
+    ("lcov", |bytes| hostile::format("lcov", bytes)),
     ("archive", hostile::archive),
 ];
 

@@ -37,6 +37,7 @@ mod pattern;
 mod remap;
 pub mod roots;
 mod select;
+mod union;
 mod unite;
 
 pub use doubts::{Doubt, doubts};

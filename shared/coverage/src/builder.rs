@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Branch, BranchIdx, BranchKind, Context, FileIdx, FunctionIdx, Mode, PackageIdx, Profile,
-    ShapeBuilder, Span, Unit, UnitIdx, UnitKind,
+    Branch, BranchIdx, BranchKind, Context, FileIdx, FunctionIdx, LabelIdx, Mode, PackageIdx,
+    Profile, ShapeBuilder, Span, Unit, UnitIdx, UnitKind,
 };
 
 /// Builds a [`Profile`] from the top down, each row with its count; order as in [`ShapeBuilder`].
@@ -79,6 +79,35 @@ impl ProfileBuilder {
         )
     }
 
+    /// Adds lines, as number and count, to the function built last: the first of their units.
+    /// Numbers must not repeat.
+    pub fn lines(&mut self, lines: &[(u32, u64)]) -> UnitIdx {
+        self.counts.extend(lines.iter().map(|(_, count)| count));
+        self.shape.lines(lines.iter().map(|(number, _)| *number))
+    }
+
+    /// The label of this text, for many branches and arms that have the same.
+    pub fn label(&mut self, text: &str) -> LabelIdx {
+        self.shape.label(text)
+    }
+
+    /// Adds a branch as [`Self::branch`] does, with its arms as label and count.
+    pub fn labelled_branch(
+        &mut self,
+        file: FileIdx,
+        kind: BranchKind,
+        span: Span,
+        name: LabelIdx,
+        exact: bool,
+        arms: &[(LabelIdx, u64)],
+    ) {
+        self.shape.labelled_branch(file, kind, span, name, exact);
+        for &(label, count) in arms {
+            self.shape.labelled_arm(label);
+            self.arm_counts.push(count);
+        }
+    }
+
     /// Adds a branch to a file, as [`ShapeBuilder::branch`] does; the arms that follow are its own.
     pub fn branch(
         &mut self,
@@ -140,6 +169,16 @@ impl ProfileBuilder {
             Some(units) => units.push(unit),
             None => {
                 self.contexts.insert(context.to_owned(), vec![unit]);
+            }
+        }
+    }
+
+    /// Says that units were hit in a context.
+    pub fn all_hit_in(&mut self, context: &str, units: impl Iterator<Item = UnitIdx>) {
+        match self.contexts.get_mut(context) {
+            Some(known) => known.extend(units),
+            None => {
+                self.contexts.insert(context.to_owned(), units.collect());
             }
         }
     }

@@ -377,6 +377,22 @@ impl ShapeBuilder {
         unit_idx
     }
 
+    /// Adds lines to the function built last, as [`Self::unit_of`] does one by one: the first of
+    /// their units. Numbers must not repeat.
+    pub fn lines(&mut self, numbers: impl ExactSizeIterator<Item = u32>) -> UnitIdx {
+        let first = UnitIdx(next(&self.shape.unit_spans));
+        let n = self.shape.unit_spans.len() + numbers.len();
+        let function = FunctionIdx(next(&self.shape.functions).saturating_sub(1));
+        self.shape.unit_kinds.resize(n, UnitKind::Line);
+        self.shape.unit_spans.extend(numbers.map(Span::line));
+        self.shape.unit_statements.resize(n, 1);
+        self.shape.unit_functions.resize(n, function);
+        if let Some(function) = self.shape.functions.last_mut() {
+            function.units.end = next(&self.shape.unit_spans);
+        }
+        first
+    }
+
     /// Adds a branch to a file; the arms that follow are its own. `exact` as in [`Branch`].
     pub fn branch(
         &mut self,
@@ -386,8 +402,21 @@ impl ShapeBuilder {
         name: &str,
         exact: bool,
     ) -> BranchIdx {
+        let name = self.label(name);
+        self.labelled_branch(file, kind, span, name, exact)
+    }
+
+    /// As [`Self::branch`], with a label of this builder for its name.
+    pub fn labelled_branch(
+        &mut self,
+        file: FileIdx,
+        kind: BranchKind,
+        span: Span,
+        name: LabelIdx,
+        exact: bool,
+    ) -> BranchIdx {
         let branch_idx = BranchIdx(next(&self.shape.branches));
-        let (name, first) = (self.label(name), next(&self.shape.arm_labels));
+        let first = next(&self.shape.arm_labels);
         self.shape.branches.push(Branch { file, span, kind, name, exact, arms: first..first });
         branch_idx
     }
@@ -395,6 +424,11 @@ impl ShapeBuilder {
     /// Adds an arm to the branch built last; its position among all arms.
     pub fn arm(&mut self, label: &str) -> usize {
         let label = self.label(label);
+        self.labelled_arm(label)
+    }
+
+    /// As [`Self::arm`], with a label of this builder.
+    pub fn labelled_arm(&mut self, label: LabelIdx) -> usize {
         self.shape.arm_labels.push(label);
         if let Some(branch) = self.shape.branches.last_mut() {
             branch.arms.end += 1;
@@ -402,7 +436,8 @@ impl ShapeBuilder {
         self.shape.arm_labels.len() - 1
     }
 
-    fn label(&mut self, text: &str) -> LabelIdx {
+    /// The label of this text, for many branches and arms that have the same.
+    pub fn label(&mut self, text: &str) -> LabelIdx {
         if let Some(&label) = self.labels.get(text) {
             return label;
         }

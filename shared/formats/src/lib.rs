@@ -23,6 +23,7 @@ pub mod go_source;
 pub mod go_text;
 pub mod go_write;
 mod json;
+pub mod lcov;
 pub mod limits;
 mod notes;
 pub mod pods;
@@ -116,7 +117,7 @@ macro_rules! formats {
     };
 }
 
-formats! { go_text, go_cov, gcov_json, gcov_text, gcovr_json }
+formats! { go_text, go_cov, lcov, gcov_json, gcov_text, gcovr_json }
 
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {

@@ -1,0 +1,156 @@
+//! Functions of one file, in the words of either dialect.
+
+use coverage::{FileIdx, ProfileBuilder, Span};
+
+use super::oddities::{Oddities, Oddity};
+use super::rows::{field, line_number, number};
+
+/// What the rows of a file say of its functions.
+#[derive(Debug, Default)]
+pub(super) struct Functions<'a> {
+    /// `FN:`, and how often it was entered.
+    declared: Vec<Function<'a>>,
+    /// `FNDA:`: name and count.
+    entered: Vec<(&'a [u8], u64)>,
+    /// `FNL:` of the record at hand: index, place in the file.
+    places: Vec<(u64, Option<Span>, usize)>,
+    /// `FNA:` of the record at hand: index, name, count, place in the file.
+    aliases: Vec<(u64, &'a [u8], u64, usize)>,
+    /// Functions of `FNL:` that have a name, of all records.
+    groups: Vec<Function<'a>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Function<'a> {
+    name: &'a [u8],
+    span: Option<Span>,
+    count: u64,
+}
+
+impl<'a> Functions<'a> {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.declared.is_empty() && self.entered.is_empty() && self.groups.is_empty()
+    }
+
+    /// Takes `start,name` or `start,end,name`.
+    pub(super) fn declare(&mut self, fields: &'a [u8]) -> Result<(), Oddity> {
+        let (start, rest) = field(fields).ok_or(Oddity::Function)?;
+        let (end, name) = match field(rest) {
+            Some((end, name)) if number(end).is_some() => (end, name),
+            _ => (&b""[..], rest),
+        };
+        let span = span(start, end)?;
+        self.declared.push(Function { name, span, count: 0 });
+        Ok(())
+    }
+
+    /// Takes a function's count.
+    pub(super) fn enter(&mut self, name: &'a [u8], count: u64) {
+        self.entered.push((name, count));
+    }
+
+    /// Takes `index,start` or `index,start,end`.
+    pub(super) fn group(&mut self, fields: &[u8], place: usize) -> Result<(), Oddity> {
+        let (index, rest) = field(fields).ok_or(Oddity::Function)?;
+        let (start, end) = field(rest).unwrap_or((rest, b""));
+        let index = number(index).ok_or(Oddity::Function)?;
+        self.places.push((index, span(start, end)?, place));
+        Ok(())
+    }
+
+    /// Takes one of the names of a function.
+    pub(super) fn alias(&mut self, index: u64, name: &'a [u8], count: u64, place: usize) {
+        self.aliases.push((index, name, count, place));
+    }
+
+    /// Joins places and names, whose indexes hold for one record.
+    pub(super) fn end_record(&mut self, oddities: &mut Oddities) {
+        if self.places.is_empty() && self.aliases.is_empty() {
+            return;
+        }
+        self.places.sort_by_key(|place| place.0);
+        self.aliases.sort_by_key(|alias| alias.0);
+        let mut aliases = self.aliases.drain(..).peekable();
+        for (index, span, at) in self.places.drain(..) {
+            while let Some((.., at)) = aliases.next_if(|alias| alias.0 < index) {
+                oddities.add(Oddity::NoGroup, at);
+            }
+            let mut group: Option<Function> = None;
+            while let Some((_, name, count, _)) = aliases.next_if(|alias| alias.0 == index) {
+                let function = Function { name, span, count };
+                group = Some(group.map_or(function, |group| group.and(function)));
+            }
+            match group {
+                Some(group) => self.groups.push(group),
+                None => oddities.add(Oddity::NoAlias, at),
+            }
+        }
+        aliases.for_each(|(.., at)| oddities.add(Oddity::NoGroup, at));
+    }
+
+    /// Adds the functions to the file and forgets them; how many there are, and how many were
+    /// entered.
+    pub(super) fn build(&mut self, builder: &mut ProfileBuilder, file: FileIdx) -> [usize; 2] {
+        self.join_counts();
+        sum(&mut self.declared, |a, b| a.name.cmp(b.name));
+        // One place is one function, whatever its names.
+        sum(&mut self.groups, |a, b| a.span.cmp(&b.span));
+        let mut totals = [0, 0];
+        for Function { name, span, count } in self.declared.drain(..).chain(self.groups.drain(..)) {
+            builder.declared_function(file, &String::from_utf8_lossy(name), span, Some(count));
+            totals = [totals[0] + 1, totals[1] + usize::from(count > 0)];
+        }
+        totals
+    }
+
+    /// Gives the declared functions their counts. A count of what is not declared is a function
+    /// whose place is not known.
+    fn join_counts(&mut self) {
+        let is_in_step = self.declared.len() == self.entered.len()
+            && self.declared.iter().zip(&self.entered).all(|(f, entered)| f.name == entered.0);
+        if is_in_step {
+            for (function, entered) in self.declared.iter_mut().zip(self.entered.drain(..)) {
+                function.count = entered.1;
+            }
+        } else {
+            let entered = self.entered.drain(..);
+            self.declared.extend(entered.map(|(name, count)| Function { name, span: None, count }));
+        }
+    }
+}
+
+impl<'a> Function<'a> {
+    /// Both, which are one function: of two names the shorter one, which is the plainer.
+    fn and(self, other: Self) -> Self {
+        let name = std::cmp::min_by_key(self.name, other.name, |name| (name.len(), *name));
+        let span = self.span.or(other.span);
+        Self { name, span, count: self.count.saturating_add(other.count) }
+    }
+}
+
+/// Joins functions that are equal in this order, and leaves them in it.
+fn sum(functions: &mut Vec<Function>, order: impl Fn(&Function, &Function) -> std::cmp::Ordering) {
+    if functions.is_sorted_by(|a, b| order(a, b).is_lt()) {
+        return;
+    }
+    functions.sort_by(&order);
+    functions.dedup_by(|function, kept| {
+        let is_same = order(function, kept).is_eq();
+        if is_same {
+            *kept = kept.and(*function);
+        }
+        is_same
+    });
+}
+
+/// From a first to a last line; the start alone if the end is none that it can have. A start of 0
+/// says that it is not known.
+fn span(start: &[u8], end: &[u8]) -> Result<Option<Span>, Oddity> {
+    if number(start) == Some(0) {
+        return Ok(None);
+    }
+    let start = line_number(start).map_err(|odd| odd.unwrap_or(Oddity::Function))?;
+    let end = line_number(end).ok().filter(|end| *end > start).unwrap_or(start);
+    Ok(Some(Span::new(start, 1, end.saturating_add(1), 1)))
+}

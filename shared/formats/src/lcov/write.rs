@@ -1,0 +1,317 @@
+//! Profiles as tracefiles of dialect 1.x, which every reader of the format takes.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use coverage::{Branch, BranchKind, File, FunctionIdx, Profile, SourcePath, UnitIdx, UnitKind};
+
+/// The profile as one record for each file, by path. Records name a test where all that was hit of
+/// the file was hit in that one context; how often a line ran in which of several isn't known.
+pub(super) fn write(profile: &Profile) -> Vec<u8> {
+    let shape = profile.shape();
+    let mut files: Vec<FileRows> = shape.files().iter().map(FileRows::new).collect();
+    for (index, function) in (0u32..).zip(shape.functions()) {
+        if let Some(file) = files.get_mut(function.file.index()) {
+            file.functions.push(FunctionIdx(index));
+        }
+    }
+    for branch in shape.branches() {
+        if let Some(file) = files.get_mut(branch.file.index()) {
+            file.branches.push(branch);
+        }
+    }
+    for context in profile.contexts().iter() {
+        for &unit in &context.units {
+            if let Some(file) = files.get_mut(shape.file_of(unit).index()) {
+                file.is_hit_in(&context.name);
+            }
+        }
+    }
+    files.sort_by_key(|file| file.path);
+    let mut out = Vec::new();
+    for file in &mut files {
+        file.write(profile, &mut out);
+    }
+    out
+}
+
+/// What belongs to a file.
+struct FileRows<'a> {
+    path: &'a SourcePath,
+    functions: Vec<FunctionIdx>,
+    branches: Vec<&'a Branch>,
+    test: Test<'a>,
+}
+
+/// In which contexts units of a file were hit.
+#[derive(Clone, Copy)]
+enum Test<'a> {
+    None,
+    /// In this one alone, and how many units.
+    One(&'a str, usize),
+    Several,
+}
+
+impl<'a> FileRows<'a> {
+    fn new(file: &'a File) -> Self {
+        Self { path: &file.path, functions: Vec::new(), branches: Vec::new(), test: Test::None }
+    }
+
+    fn is_hit_in(&mut self, context: &'a str) {
+        self.test = match self.test {
+            Test::None => Test::One(context, 1),
+            Test::One(known, n_units) if known == context => Test::One(known, n_units + 1),
+            _ => Test::Several,
+        };
+    }
+
+    fn write(&mut self, profile: &Profile, out: &mut Vec<u8>) {
+        let lines = self.lines(profile);
+        let n_hit = lines.iter().filter(|line| line.1 > 0).count();
+        let test = match self.test {
+            Test::One(test, n_units) if n_units == n_hit => one_line(test),
+            _ => "".into(),
+        };
+        row(out, "TN:", &[], test.as_bytes());
+        row(out, "SF:", &[], one_line(self.path.as_str()).as_bytes());
+        self.write_functions(profile, out);
+        self.branches.sort_by_key(|branch| (branch.span.start.line, branch.kind));
+        let same = |a: &&Branch, b: &&Branch| a.span.start.line == b.span.start.line;
+        for (kind, tags) in
+            [(BranchKind::Branch, ["BRF:", "BRH:"]), (BranchKind::Condition, ["MCF:", "MCH:"])]
+        {
+            let mut totals = [0, 0];
+            for line in self.branches.chunk_by(same) {
+                let branches: Vec<_> = line.iter().copied().filter(|b| b.kind == kind).collect();
+                for (branch, number) in branches.iter().zip(numbers(profile, &branches)) {
+                    write_branch(profile, branch, number, &lines, out);
+                    for &count in arms_of(profile, branch) {
+                        totals = [totals[0] + 1, totals[1] + u64::from(count > 0)];
+                    }
+                }
+            }
+            if totals[0] > 0 {
+                tags.iter().zip(totals).for_each(|(tag, total)| row(out, tag, &[total], b""));
+            }
+        }
+        for &(number, count) in &lines {
+            row(out, "DA:", &[u64::from(number), count], b"");
+        }
+        row(out, "LF:", &[lines.len() as u64], b"");
+        row(out, "LH:", &[n_hit as u64], b"");
+        out.extend_from_slice(b"end_of_record\n");
+    }
+
+    /// Number and count of each line, ascending.
+    fn lines(&self, profile: &Profile) -> Vec<(u32, u64)> {
+        let shape = profile.shape();
+        let units = self.functions.iter().flat_map(|&function| shape.units_of(function));
+        let lines = units.filter(|&unit| shape.unit(unit).kind == UnitKind::Line);
+        let mut lines: Vec<_> =
+            lines.map(|unit| (shape.unit(unit).span.start.line, profile.count(unit))).collect();
+        if !lines.is_sorted_by(|a, b| a.0 < b.0) {
+            lines.sort_unstable_by_key(|&(number, count)| (number, std::cmp::Reverse(count)));
+            lines.dedup_by_key(|line| line.0);
+        }
+        lines
+    }
+
+    fn write_functions(&self, profile: &Profile, out: &mut Vec<u8>) {
+        let shape = profile.shape();
+        let mut functions: Vec<(u32, Cow<'_, str>, u64)> = Vec::new();
+        for &idx in &self.functions {
+            let function = shape.function(idx);
+            let first = function.units.clone().map(UnitIdx).next();
+            let count = match (profile.function_count(idx), first) {
+                (Some(count), _) => count,
+                (None, Some(first)) if !function.name.is_empty() => {
+                    profile.count(first).max(u64::from(profile.function_hit(idx)))
+                }
+                _ => continue,
+            };
+            let span = function.span.or(first.map(|first| shape.unit(first).span));
+            let line = span.map_or(0, |span| span.start.line);
+            functions.push((line, function_name(&function.name), count));
+        }
+        functions.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        tell_apart(&mut functions);
+        for (line, name, _) in &functions {
+            row(out, "FN:", &[u64::from(*line)], name.as_bytes());
+        }
+        for (_, name, count) in &functions {
+            row(out, "FNDA:", &[*count], name.as_bytes());
+        }
+        if !functions.is_empty() {
+            let n_hit = functions.iter().filter(|function| function.2 > 0).count();
+            row(out, "FNF:", &[functions.len() as u64], b"");
+            row(out, "FNH:", &[n_hit as u64], b"");
+        }
+    }
+}
+
+/// Counts are told by name, so each name is given once: others of it get their line.
+fn tell_apart(functions: &mut [(u32, Cow<'_, str>, u64)]) {
+    let mut names: Vec<&str> = functions.iter().map(|function| &*function.1).collect();
+    names.sort_unstable();
+    if names.is_sorted_by(|a, b| a < b) {
+        return;
+    }
+    let mut taken: HashSet<String> = names.into_iter().map(str::to_owned).collect();
+    let mut met = HashSet::new();
+    for (line, name, _) in functions {
+        if met.insert(name.to_string()) {
+            continue;
+        }
+        let with_line = format!("{name}:{line}");
+        let mut unique = with_line.clone();
+        for n in 2u64.. {
+            if taken.insert(unique.clone()) {
+                break;
+            }
+            unique = format!("{with_line}#{n}");
+        }
+        *name = unique.into();
+    }
+}
+
+/// A number for each of the branches of a line: its name where that is one, and no other's.
+fn numbers(profile: &Profile, branches: &[&Branch]) -> Vec<u64> {
+    let names = || branches.iter().map(|branch| own_number(profile.shape().label(branch.name)));
+    if let Some(numbers) = names().collect::<Option<Vec<_>>>()
+        && numbers.is_sorted_by(|a, b| a < b)
+    {
+        return numbers;
+    }
+    let mut taken = HashSet::new();
+    let owned: Vec<_> = names().map(|n| n.filter(|n| taken.insert(*n))).collect();
+    let mut free = 0u64;
+    let next = |number: Option<u64>| {
+        number.unwrap_or_else(|| {
+            while !taken.insert(free) {
+                free += 1;
+            }
+            free
+        })
+    };
+    owned.into_iter().map(next).collect()
+}
+
+/// The number that a text is, if it is just that.
+fn own_number(text: &str) -> Option<u64> {
+    let is_plain =
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| is_plain)
+}
+
+fn arms_of<'a>(profile: &'a Profile, branch: &Branch) -> &'a [u64] {
+    let arms = branch.arms.start as usize..branch.arms.end as usize;
+    profile.arm_counts().get(arms).unwrap_or_default()
+}
+
+fn write_branch(
+    profile: &Profile,
+    branch: &Branch,
+    number: u64,
+    lines: &[(u32, u64)],
+    out: &mut Vec<u8>,
+) {
+    let line = branch.span.start.line;
+    let counts = arms_of(profile, branch);
+    let labels = || profile.shape().arms_of(branch).map(|(label, _)| label);
+    if branch.kind == BranchKind::Condition {
+        let outcomes: Option<Vec<_>> = labels().map(outcome).collect();
+        let mut keys: Vec<_> = outcomes.iter().flatten().copied().collect();
+        keys.sort_unstable();
+        let are_kept = outcomes.is_some() && keys.is_sorted_by(|a, b| a < b);
+        for (position, (label, count)) in (0u64..).zip(labels().zip(counts)) {
+            let sense = if position % 2 == 0 { "t" } else { "f" };
+            let kept = outcome(label).filter(|_| are_kept);
+            let (index, sense, expression) = kept.unwrap_or((position / 2, sense, label));
+            let expression = match one_line(expression) {
+                none if none.is_empty() => index.to_string(),
+                expression => expression.into_owned(),
+            };
+            let rest = format!("{sense},{count},{index},{expression}");
+            row(out, "MCDC:", &[u64::from(line), number], rest.as_bytes());
+        }
+        return;
+    }
+    // What was never reached has no outcome.
+    let is_reached = counts.iter().any(|count| *count > 0)
+        || lines
+            .binary_search_by_key(&line, |line| line.0)
+            .is_ok_and(|at| lines.get(at).is_some_and(|line| line.1 > 0));
+    let mut own: Vec<_> = labels().filter_map(own_number).collect();
+    let is_ascending = own.is_sorted_by(|a, b| a < b);
+    if !is_ascending {
+        own.sort_unstable();
+    }
+    let are_kept = own.len() == counts.len() && own.is_sorted_by(|a, b| a < b);
+    for (position, (label, count)) in (0u64..).zip(labels().zip(counts)) {
+        let label = own_number(label).filter(|_| are_kept).unwrap_or(position);
+        let place = [u64::from(line), number, label, *count];
+        match is_reached {
+            true => row(out, "BRDA:", &place, b""),
+            false => row(out, "BRDA:", &[place[0], place[1], place[2]], b"-"),
+        }
+    }
+}
+
+/// Index, sense and expression, as the reader joins them.
+fn outcome(label: &str) -> Option<(u64, &str, &str)> {
+    let (short, expression) = label.split_once(' ').unwrap_or((label, ""));
+    let (index, sense) = short.split_at_checked(short.len().checked_sub(1)?)?;
+    Some((own_number(index)?, sense, expression)).filter(|_| matches!(sense, "t" | "f"))
+}
+
+/// A tag, numbers and a text if it is not empty, with commas.
+fn row(out: &mut Vec<u8>, tag: &str, numbers: &[u64], text: &[u8]) {
+    out.extend_from_slice(tag.as_bytes());
+    for (position, number) in numbers.iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        push_number(out, *number);
+    }
+    if !(numbers.is_empty() || text.is_empty()) {
+        out.push(b',');
+    }
+    out.extend_from_slice(text);
+    out.push(b'\n');
+}
+
+/// The digits of a number. Writing a hundred million of them with `write!` takes seconds.
+fn push_number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0; 20];
+    let mut n_digits = 0;
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        n_digits += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - n_digits..).unwrap_or_default());
+}
+
+/// A text without what would end a row.
+fn one_line(text: &str) -> Cow<'_, str> {
+    let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\0');
+    match text.contains(['\n', '\r']) {
+        true => text.replace(['\n', '\r'], " ").into(),
+        false => text.into(),
+    }
+}
+
+/// A name that is not empty, and of which no part is taken for the number of an end line.
+fn function_name(name: &str) -> Cow<'_, str> {
+    match one_line(name) {
+        name if name.is_empty() => "(anonymous)".into(),
+        name if name.split_once(',').is_some_and(|(first, _)| own_number(first).is_some()) => {
+            format!(" {name}").into()
+        }
+        name => name,
+    }
+}

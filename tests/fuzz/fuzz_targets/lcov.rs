@@ -1,0 +1,5 @@
+//! LCOV tracefiles.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::format("lcov", bytes));
