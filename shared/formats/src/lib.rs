@@ -11,7 +11,7 @@
 
 pub mod archive;
 mod bytes;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
+pub mod cobertura;
 mod draft;
 mod error;
 pub mod go_counters;
@@ -24,12 +24,11 @@ pub mod go_write;
 mod json;
 pub mod limits;
 mod notes;
+mod outline;
 pub mod pods;
 mod reading;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod text;
 mod ulebs;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod xml;
 
 use coverage::Profile;
@@ -116,7 +115,7 @@ macro_rules! formats {
     };
 }
 
-formats! { go_text, go_cov }
+formats! { go_text, go_cov, cobertura }
 
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {
