@@ -85,7 +85,9 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
                 sources.push(text.into_owned());
             }
             (Node::Close, Some(open)) if document.path().len() < open.depth => {
-                class.take().into_iter().for_each(|class| class.finish(&mut draft, name, notes));
+                if let Some(class) = class.take() {
+                    class.finish(&mut draft, name, notes);
+                }
             }
             (Node::Close, Some(open)) => open.close(document.path()),
             (Node::Close | Node::Text(_), _) => {}

@@ -20,6 +20,7 @@ pub mod go_meta;
 pub mod go_source;
 pub mod go_text;
 pub mod go_write;
+pub mod jacoco_xml;
 #[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod json;
 pub mod limits;
@@ -115,7 +116,7 @@ macro_rules! formats {
     };
 }
 
-formats! { go_text, go_cov, cobertura }
+formats! { go_text, go_cov, cobertura, jacoco_xml }
 
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {

@@ -57,6 +57,12 @@ impl FileOutline<'_> {
             sum
         })
     }
+
+    /// How many functions there are and were entered.
+    pub(crate) fn function_total(&self) -> Fraction {
+        let covered = self.functions.iter().filter(|function| function.count > 0).count();
+        Fraction { covered: covered as u64, total: self.functions.len() as u64 }
+    }
 }
 
 impl LineOutline<'_> {
