@@ -99,6 +99,25 @@ impl Draft {
         &mut self.files[at]
     }
 
+    /// The file of this path in this package of a module, new or known. Others of the path are
+    /// other files.
+    #[expect(clippy::indexing_slicing, reason = "positions are those of this list")]
+    pub(crate) fn file_in(&mut self, package: &str, module: &str, path: &str) -> &mut FileDraft {
+        // No path holds this character, so that no other file has the key.
+        let key = format!("{package}\0{path}");
+        let at = match self.known.get(&key) {
+            Some(&at) => at,
+            None => {
+                self.known.insert(key, self.files.len());
+                let mut file = FileDraft { path: path.to_owned(), ..FileDraft::default() };
+                file.of_package(package, module);
+                self.files.push(file);
+                self.files.len() - 1
+            }
+        };
+        &mut self.files[at]
+    }
+
     /// Whether no file was met.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()
@@ -112,12 +131,19 @@ impl Draft {
         files.sort_by(|a, b| (a.package(), &a.path).cmp(&(b.package(), &b.path)));
         let mut builder = ProfileBuilder::default();
         let mut package = None;
-        for file in files {
+        let mut n_arms = 0u64;
+        for mut file in files {
+            file.tallies.retain(|row| {
+                n_arms = n_arms.saturating_add(u64::from(row.total));
+                let fits = n_arms <= limits::ALL_ARMS;
+                file.n_left_out += u64::from(!fits);
+                fits
+            });
             if file.n_left_out > 0 {
                 let FileDraft { path, n_left_out, .. } = &file;
                 notes.add(
                     name,
-                    format!("{path}: {n_left_out} rows with impossible places are left out"),
+                    format!("{path}: {n_left_out} rows with impossible numbers are left out"),
                 );
             }
             let package_idx = match &package {
@@ -205,7 +231,9 @@ impl FileDraft {
         covered: u32,
         total: u32,
     ) {
-        if self.fits(span) && total <= limits::ARMS {
+        if total > limits::ARMS {
+            self.n_left_out += 1;
+        } else if self.fits(span) && total > 0 {
             let (name, covered) = (name.to_owned(), covered.min(total));
             self.tallies.push(TallyRow { kind, span, name, covered, total });
         }
@@ -343,7 +371,7 @@ mod tests {
             assert!(text.contains("branch 2 0 1=0 0="), "{text}");
             assert!(text.contains("branch 3 - 1/2\n"), "{text}");
             assert!(text.contains("context t 2\n"), "{text}");
-            assert!(text.contains("x.info: src/a.c: 1 rows with impossible places"), "{text}");
+            assert!(text.contains("x.info: src/a.c: 1 rows with impossible numbers"), "{text}");
         }
     }
 

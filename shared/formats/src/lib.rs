@@ -11,6 +11,7 @@
 
 pub mod archive;
 mod bytes;
+pub mod cobertura;
 mod draft;
 mod error;
 pub mod gcov_json;
@@ -22,15 +23,16 @@ pub mod go_meta;
 pub mod go_source;
 pub mod go_text;
 pub mod go_write;
+pub mod jacoco_xml;
 mod json;
 pub mod lcov;
 pub mod limits;
 mod notes;
+mod outline;
 pub mod pods;
 mod reading;
 mod text;
 mod ulebs;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod xml;
 
 use coverage::Profile;
@@ -117,7 +119,10 @@ macro_rules! formats {
     };
 }
 
-formats! { go_text, go_cov, lcov, gcov_json, gcov_text, gcovr_json }
+
+formats! {
+    go_text, go_cov, lcov, cobertura, jacoco_xml, gcov_json, gcov_text, gcovr_json,
+}
 
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {

@@ -19,7 +19,11 @@ pub const LINE: u32 = 10_000_000;
 pub const COLUMN: u32 = 1_000_000;
 
 /// Arms of one branch of which only the number is known.
-pub const ARMS: u32 = 1_000_000;
+pub const ARMS: u32 = 100_000;
+
+/// Arms of all branches of a file of coverage of which only the number is known: a few bytes can
+/// claim many.
+pub const ALL_ARMS: u64 = 20_000_000;
 
 /// Elements of XML inside of each other.
 pub const DEPTH: usize = 256;

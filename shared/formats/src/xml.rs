@@ -6,34 +6,36 @@
 use std::borrow::Cow;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::attributes::Attributes;
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use crate::{Place, ReadError, limits, text};
+use crate::{Notes, Place, ReadError, limits, text};
 
 /// What comes next in a document.
 #[derive(Debug)]
-pub(crate) enum Node {
+pub(crate) enum Node<'a> {
     /// An element opens; [`Node::Close`] follows also where it is empty.
-    Open(Element),
+    Open(Element<'a>),
     /// The element opened last, of those that are open, closes.
     Close,
-    /// Text of the element that is open, without white space around it; never empty.
-    Text(String),
+    /// Text of the element that is open up to the next tag, without white space around it; never
+    /// empty.
+    Text(Cow<'a, str>),
 }
 
 /// An element that opened.
 #[derive(Debug, Clone)]
-pub(crate) struct Element {
+pub(crate) struct Element<'a> {
     /// Its name, without a namespace's prefix.
-    pub(crate) name: String,
-    attributes: Vec<(String, String)>,
+    pub(crate) name: &'a str,
+    attributes: Vec<(&'a str, Cow<'a, str>)>,
     place: Place,
 }
 
-impl Element {
+impl Element<'_> {
     /// The value of an attribute.
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_ref())
     }
 
     /// The value of an attribute that has to be there.
@@ -45,7 +47,9 @@ impl Element {
     /// that, and thousands may stand apart by commas.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, ReadError> {
         let Some(value) = self.attribute(name) else { return Ok(None) };
-        let digits: String = value.trim().chars().filter(|c| *c != ',').collect();
+        let value = value.trim();
+        let digits: Cow<'_, str> =
+            if value.contains(',') { value.replace(',', "").into() } else { value.into() };
         let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         match digits.parse() {
             Ok(number) => Ok(Some(number)),
@@ -58,9 +62,34 @@ impl Element {
         }
     }
 
-    /// The line number in an attribute; beyond [`u32::MAX`] it is that, which no file has.
+    /// The line number in an attribute; beyond [`u32::MAX`] it is that and below 0 it is 0, which
+    /// no file has.
     pub(crate) fn line(&self, name: &str) -> Result<Option<u32>, ReadError> {
+        if self.is_negative(name) {
+            return Ok(Some(0));
+        }
         Ok(self.number(name)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
+    }
+
+    /// The count in an attribute; 0 where it is missing, and with a note on `file` below that.
+    pub(crate) fn count(
+        &self,
+        name: &str,
+        file: &str,
+        notes: &mut Notes,
+    ) -> Result<u64, ReadError> {
+        if self.is_negative(name) {
+            notes.add(file, "negative counts are taken for 0");
+            return Ok(0);
+        }
+        Ok(self.number(name)?.unwrap_or(0))
+    }
+
+    fn is_negative(&self, name: &str) -> bool {
+        let digits = self.attribute(name).and_then(|value| value.trim().strip_prefix('-'));
+        digits.is_some_and(|digits| {
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        })
     }
 
     /// An error at this element.
@@ -71,18 +100,22 @@ impl Element {
 
 /// A document that is read from its start to its end.
 pub(crate) struct Document<'a> {
-    bytes: &'a [u8],
+    text: &'a str,
     reader: Reader<&'a [u8]>,
-    open: Vec<String>,
+    open: Vec<&'a str>,
     /// Whether the element opened last was empty, so that its close is still to be told.
     pending_close: bool,
+    /// What ended the text that was told last, and where it starts.
+    held: Option<(Event<'a>, usize)>,
+    /// A byte of the text, the line that it is on, and where that starts.
+    known: (usize, usize, usize),
 }
 
 /// The text of a document in UTF-8, as its mark or its declaration says.
 pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let head = bytes.get(..200).unwrap_or(bytes).to_ascii_lowercase();
     let says = |name: &[u8]| head.windows(name.len()).any(|window| window == name);
-    if str::from_utf8(bytes).is_err() && (says(b"iso-8859-1") || says(b"windows-1252")) {
+    if (says(b"iso-8859-1") || says(b"windows-1252")) && str::from_utf8(bytes).is_err() {
         return text::latin1(bytes).into();
     }
     text::decode(bytes)
@@ -91,13 +124,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
 impl<'a> Document<'a> {
     /// A document; `text` is what [`decode`] gave.
     pub(crate) fn new(text: &'a str) -> Self {
-        let mut reader = Reader::from_str(text);
-        reader.config_mut().trim_text(true);
-        Self { bytes: text.as_bytes(), reader, open: Vec::new(), pending_close: false }
+        let reader = Reader::from_str(text);
+        let (open, known) = (Vec::new(), (0, 1, 0));
+        Self { text, reader, open, pending_close: false, held: None, known }
     }
 
     /// The names of the elements that are open, outermost first.
-    pub(crate) fn path(&self) -> &[String] {
+    pub(crate) fn path(&self) -> &[&'a str] {
         &self.open
     }
 
@@ -105,82 +138,168 @@ impl<'a> Document<'a> {
     ///
     /// # Errors
     /// Where the document is no XML, ends early, or nests too deep.
-    pub(crate) fn next(&mut self) -> Result<Option<Node>, ReadError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Node<'a>>, ReadError> {
         if std::mem::take(&mut self.pending_close) {
             self.open.pop();
             return Ok(Some(Node::Close));
         }
+        if let Some((event, start)) = self.held.take() {
+            return self.node(event, start);
+        }
+        let mut text = Cow::Borrowed("");
         loop {
-            let start = usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX);
+            let start = self.position();
             let event = self.reader.read_event().map_err(|error| {
                 let at = usize::try_from(self.reader.error_position()).unwrap_or(usize::MAX);
-                ReadError::malformed(text::place(self.bytes, at), error.to_string())
+                ReadError::malformed(text::place(self.text.as_bytes(), at), error.to_string())
             })?;
             match event {
-                Event::Start(tag) => return self.element(&tag, start).map(|e| Some(Node::Open(e))),
-                Event::Empty(tag) => {
-                    self.pending_close = true;
-                    return self.element(&tag, start).map(|e| Some(Node::Open(e)));
+                Event::Text(_) => {
+                    let more = self.text.get(start..self.position()).unwrap_or_default();
+                    join(&mut text, more);
                 }
-                Event::End(_) => {
-                    self.open.pop();
-                    return Ok(Some(Node::Close));
-                }
-                Event::Text(text) => {
-                    let text = text.trim().to_owned();
-                    if !text.is_empty() {
-                        return Ok(Some(Node::Text(text)));
-                    }
-                }
-                Event::CData(text) => {
-                    return Ok(Some(Node::Text(text.to_string())));
-                }
-                Event::Eof => {
-                    return match self.open.last() {
-                        None => Ok(None),
-                        Some(name) => {
-                            let place = text::place(self.bytes, self.bytes.len());
-                            Err(ReadError::malformed(
-                                place,
-                                format!("the file ends inside <{name}>"),
-                            ))
-                        }
-                    };
-                }
+                Event::CData(more) => text.to_mut().push_str(more.trim()),
+                Event::GeneralRef(entity) => text.to_mut().push_str(&resolved(&entity)),
                 Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
-                Event::GeneralRef(_) => {}
+                event if text.trim().is_empty() => return self.node(event, start),
+                event => {
+                    self.held = Some((event, start));
+                    return Ok(Some(Node::Text(match text {
+                        Cow::Borrowed(text) => text.trim().into(),
+                        Cow::Owned(text) => text.trim().to_owned().into(),
+                    })));
+                }
             }
         }
     }
 
-    fn element(&mut self, tag: &BytesStart<'_>, start: usize) -> Result<Element, ReadError> {
-        let start = self.bytes.get(start..).map_or(start, |rest| {
-            start + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
-        });
-        let place = text::place(self.bytes, start);
-        let name = AsRef::<str>::as_ref(&tag.local_name()).to_owned();
+    fn position(&self) -> usize {
+        usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
+    }
+
+    fn node(&mut self, event: Event<'a>, start: usize) -> Result<Option<Node<'a>>, ReadError> {
+        match event {
+            Event::Start(tag) => self.element(&tag, start).map(|e| Some(Node::Open(e))),
+            Event::Empty(tag) => {
+                self.pending_close = true;
+                self.element(&tag, start).map(|e| Some(Node::Open(e)))
+            }
+            Event::End(_) => {
+                self.open.pop();
+                Ok(Some(Node::Close))
+            }
+            _ => match self.open.last() {
+                None => Ok(None),
+                Some(name) => {
+                    let place = text::place(self.text.as_bytes(), self.text.len());
+                    Err(ReadError::malformed(place, format!("the file ends inside <{name}>")))
+                }
+            },
+        }
+    }
+
+    fn element(&mut self, tag: &BytesStart<'a>, start: usize) -> Result<Element<'a>, ReadError> {
+        let place = self.place(start);
         if self.open.len() >= limits::DEPTH {
             return Err(ReadError::limit(place, "elements nest too deep"));
         }
+        let name_length = AsRef::<str>::as_ref(&tag.name()).len();
+        // The tag as the text has it, so that what it says is borrowed from there.
+        let content = self.text.get(start + 1..start + 1 + tag.len()).unwrap_or_default();
+        let name = content.get(..name_length).unwrap_or_default();
+        let name = name.rsplit(':').next().unwrap_or(name);
         let mut attributes = Vec::new();
-        for attribute in tag.attributes().with_checks(false) {
+        for attribute in Attributes::new(content, name_length).with_checks(false) {
             let attribute =
                 attribute.map_err(|error| ReadError::malformed(place, error.to_string()))?;
             if attributes.len() >= limits::ATTRIBUTES {
                 return Err(ReadError::limit(place, format!("<{name}> has too many attributes")));
             }
-            let key = AsRef::<str>::as_ref(&attribute.key.local_name()).to_owned();
-            let raw = attribute.value.into_owned();
-            // An entity that XML does not have is left as it stands.
-            let value = match quick_xml::escape::unescape(&raw) {
-                Ok(value) => value.into_owned(),
-                Err(_) => raw,
-            };
-            attributes.push((key, value));
+            let key: &'a str = attribute.key.into_inner();
+            let key = key.rsplit(':').next().unwrap_or(key);
+            attributes.push((key, unescaped(attribute.value)));
         }
-        self.open.push(name.clone());
+        self.open.push(name);
         Ok(Element { name, attributes, place })
     }
+
+    /// The line and column of a byte that is not before the one asked for last.
+    fn place(&mut self, offset: usize) -> Place {
+        let (from, mut line, mut line_start) = self.known;
+        let between = self.text.as_bytes().get(from..offset).unwrap_or_default();
+        if let Some(last) = between.iter().rposition(|byte| *byte == b'\n') {
+            line += between.iter().filter(|byte| **byte == b'\n').count();
+            line_start = from + last + 1;
+        }
+        self.known = (offset, line, line_start);
+        Place::Column(line, offset - line_start + 1)
+    }
+}
+
+/// Adds text to what may still be borrowed.
+fn join<'a>(text: &mut Cow<'a, str>, more: &'a str) {
+    if text.trim().is_empty() { *text = more.into() } else { *text += more }
+}
+
+/// What an attribute means. An entity that XML does not have is left as it stands.
+fn unescaped(raw: Cow<'_, str>) -> Cow<'_, str> {
+    if !raw.contains('&') {
+        return raw;
+    }
+    match quick_xml::escape::unescape(&raw) {
+        Ok(value) => value.into_owned().into(),
+        Err(_) => raw,
+    }
+}
+
+/// What an entity in text means, likewise.
+fn resolved(entity: &BytesRef<'_>) -> Cow<'static, str> {
+    let raw = format!("&{};", AsRef::<str>::as_ref(&**entity));
+    unescaped(raw.into())
+}
+
+/// A text as the value of an attribute, between double quotes. Characters that XML has no place
+/// for become U+FFFD.
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+    let odd = |c: char| {
+        matches!(c, '<' | '>' | '&' | '"' | '\'' | '\u{fffe}' | '\u{ffff}') || c.is_control()
+    };
+    if !text.contains(odd) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '&' => out += "&amp;",
+            '"' => out += "&quot;",
+            '\'' => out += "&apos;",
+            '\t' => out += "&#9;",
+            '\n' => out += "&#10;",
+            '\r' => out += "&#13;",
+            '\0'..' ' | '\u{fffe}' | '\u{ffff}' => out.push(char::REPLACEMENT_CHARACTER),
+            c => out.push(c),
+        }
+    }
+    out.into()
+}
+
+/// Whether the head of a file is XML with this root, whose tag holds one of these texts, or one of
+/// these elements follows.
+pub(crate) fn sniff(head: &[u8], name: &str, tag_texts: &[&str], elements: &[&str]) -> bool {
+    let Some((found, tag)) = root(head) else { return false };
+    let text = decode(head);
+    let follows = |element: &&str| {
+        text.match_indices(*element).any(|(at, _)| {
+            text.get(..at).is_some_and(|before| before.ends_with(['<', ':']))
+                && text
+                    .get(at + element.len()..)
+                    .is_some_and(|after| after.starts_with([' ', '>', '/', '\n', '\r', '\t']))
+        })
+    };
+    found == name
+        && (tag_texts.iter().any(|text| tag.contains(text)) || elements.iter().any(follows))
 }
 
 /// The name of the root element in the head of a file, and the text of its tag as far as it is
@@ -225,7 +344,7 @@ mod tests {
             found.push(match node {
                 Node::Open(element) => format!("<{} {:?}", element.name, element.attribute("a")),
                 Node::Close => format!(">{}", document.path().len()),
-                Node::Text(text) => text,
+                Node::Text(text) => text.into_owned(),
             });
         }
         Ok(found)
@@ -237,6 +356,9 @@ mod tests {
             "<?xml version='1.0'?><!DOCTYPE x [<!ENTITY e 'ee'>]><x a='1&lt;&e;'>\n<p:y/> t </x>";
         let found = read(text).unwrap();
         assert_eq!(found, ["<x Some(\"1&lt;&e;\")", "<y None", ">1", "t", ">0"]);
+        let found =
+            read("<x> a &lt;b&#x26;&c; <![CDATA[ <d> ]]> <!-- e -->f<y> </y> g</x>").unwrap();
+        assert_eq!(found, ["<x None", "a <b&&c; <d> f", "<y None", ">1", "g", ">0"]);
     }
 
     #[test]
@@ -253,10 +375,24 @@ mod tests {
         let Some(Node::Open(y)) = document.next().unwrap() else { panic!("no element") };
         assert_eq!(y.number("n").unwrap(), Some(1_234));
         assert_eq!(y.number("o").unwrap(), None);
+        assert_eq!(y.line("m").unwrap(), Some(0));
+        let mut notes = Notes::default();
+        assert_eq!(y.count("m", "x.xml", &mut notes).unwrap(), 0);
+        assert_eq!(notes.all().len(), 1);
         assert_eq!(
             y.number("m").unwrap_err().to_string(),
             "line 2, column 2: m=\"-1\" of <y> is not a number"
         );
+    }
+
+    #[test]
+    fn what_is_escaped_reads_back() {
+        let text = "a<b>&\"c'\td\n";
+        let element = format!("<x a=\"{}\"/>", escape(text));
+        let mut document = Document::new(&element);
+        let Some(Node::Open(x)) = document.next().unwrap() else { panic!("no element") };
+        assert_eq!(x.attribute("a"), Some(text));
+        assert_eq!(escape("a\0b"), "a\u{fffd}b");
     }
 
     #[test]
