@@ -11,7 +11,6 @@
 
 pub mod archive;
 mod bytes;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod draft;
 mod error;
 pub mod go_counters;
@@ -20,7 +19,7 @@ pub mod go_meta;
 pub mod go_source;
 pub mod go_text;
 pub mod go_write;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
+pub mod istanbul;
 mod json;
 pub mod limits;
 mod notes;
@@ -116,7 +115,7 @@ macro_rules! formats {
     };
 }
 
-formats! { go_text, go_cov }
+formats! { go_text, go_cov, istanbul }
 
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {
