@@ -11,6 +11,7 @@
 
 pub mod archive;
 mod bytes;
+pub mod coveragepy_json;
 mod draft;
 mod error;
 pub mod go_counters;
@@ -115,7 +116,7 @@ macro_rules! formats {
     };
 }
 
-formats! { go_text, go_cov, istanbul }
+formats! { go_text, go_cov, istanbul, coveragepy_json }
 
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {
