@@ -11,6 +11,7 @@
 
 pub mod archive;
 mod bytes;
+pub mod coveragepy_db;
 pub mod coveragepy_json;
 mod draft;
 mod error;
@@ -25,7 +26,9 @@ mod json;
 pub mod limits;
 mod notes;
 pub mod pods;
+mod python;
 mod reading;
+mod sqlite;
 #[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod text;
 mod ulebs;
@@ -116,7 +119,7 @@ macro_rules! formats {
     };
 }
 
-formats! { go_text, go_cov, istanbul, coveragepy_json }
+formats! { go_text, go_cov, istanbul, coveragepy_json, coveragepy_db }
 
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {
