@@ -313,12 +313,15 @@ pub fn write(profile: &Profile) -> String {
     out
 }
 
+/// Labels and counts.
+type Arms<'a> = Vec<(&'a str, u64)>;
+
 /// What is written of a file.
 #[derive(Default)]
 struct Rows<'a> {
     units: Vec<(UnitKind, Span, u64)>,
     functions: Vec<(Span, &'a str, u64)>,
-    branches: Vec<(Span, &'a str, Vec<(&'a str, u64)>)>,
+    branches: Vec<(Span, &'a str, Arms<'a>)>,
 }
 
 impl Rows<'_> {

@@ -11,8 +11,10 @@
 
 pub mod archive;
 mod bytes;
+mod companions;
 pub mod coveragepy_db;
 pub mod coveragepy_json;
+#[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod draft;
 mod error;
 pub mod go_counters;
@@ -28,6 +30,7 @@ mod notes;
 pub mod pods;
 mod python;
 mod reading;
+pub mod simplecov;
 mod sqlite;
 #[cfg_attr(not(test), expect(dead_code, reason = "until the readers are there"))]
 mod text;
@@ -119,7 +122,7 @@ macro_rules! formats {
     };
 }
 
-formats! { go_text, go_cov, istanbul, coveragepy_json, coveragepy_db }
+formats! { go_text, go_cov, istanbul, coveragepy_json, coveragepy_db, simplecov }
 
 /// The format of this id.
 pub fn by_id(id: &str) -> Option<&'static Format> {
