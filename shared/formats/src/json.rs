@@ -1,9 +1,15 @@
 //! Reading JSON into the private structs of each format.
 
 use std::fmt;
+<<<<<<< HEAD
 
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
+=======
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
+>>>>>>> jsf
 
 use crate::{Place, ReadError, text};
 
@@ -21,6 +27,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
     })
 }
 
+<<<<<<< HEAD
 /// A number of hits: whatever number stands there, as far as it is one. Fractions are cut off,
 /// what is below 0 is 0, and what is too large the largest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,6 +71,103 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
+=======
+/// A number as programs of many languages write it: whole or not, negative or `null`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Number(Option<i128>);
+
+impl Number {
+    /// As a count: what is negative or missing is 0.
+    pub(crate) fn count(self) -> u64 {
+        self.0.map_or(0, |value| u64::try_from(value.max(0)).unwrap_or(u64::MAX))
+    }
+
+    /// As a count, unless it is negative or missing.
+    pub(crate) fn checked(self) -> Option<u64> {
+        self.0.filter(|value| *value >= 0).map(|_| self.count())
+    }
+
+    /// As a number of a line or column, unless it is negative or missing; at most `u32::MAX`.
+    pub(crate) fn position(self) -> Option<u32> {
+        self.checked().map(|value| u32::try_from(value).unwrap_or(u32::MAX))
+    }
+
+    /// Whether it is below zero.
+    pub(crate) fn is_negative(self) -> bool {
+        self.0.is_some_and(|value| value < 0)
+    }
+
+    /// Whether it is there.
+    pub(crate) fn is_some(self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Numbers;
+        impl Visitor<'_> for Numbers {
+            type Value = Number;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Number, E> {
+                Ok(Number(Some(value.into())))
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Number, E> {
+                Ok(Number(Some(value.into())))
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate")]
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Number, E> {
+                Ok(Number(Some(value as i128)))
+            }
+            fn visit_unit<E: Error>(self) -> Result<Number, E> {
+                Ok(Number(None))
+            }
+        }
+        deserializer.deserialize_any(Numbers)
+    }
+}
+
+/// An object as its keys and values, in the order in which they stand; keys may occur again.
+#[derive(Debug)]
+pub(crate) struct Pairs<T>(pub(crate) Vec<(String, T)>);
+
+impl<T> Default for Pairs<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Pairs<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+            fn visit_unit<E: Error>(self) -> Result<Pairs<T>, E> {
+                Ok(Pairs::default())
+            }
+        }
+        deserializer.deserialize_any(Entries(PhantomData))
+    }
+}
+
+/// A text as JSON, in quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+>>>>>>> jsf
 /// Whether the head of a file is a JSON object or array in which all of these texts occur.
 pub(crate) fn sniff(head: &[u8], texts: &[&str]) -> bool {
     let head = text::decode(head);
@@ -74,6 +178,24 @@ pub(crate) fn sniff(head: &[u8], texts: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_what_they_look_like() {
+        let numbers: Vec<Number> = parse(b"[7, -3, 2.0, 1e99, null]").unwrap();
+        let counts: Vec<_> = numbers.iter().map(|number| number.count()).collect();
+        assert_eq!(counts, [7, 0, 2, u64::MAX, 0]);
+        let places: Vec<_> = numbers.iter().map(|number| number.position()).collect();
+        assert_eq!(places, [Some(7), None, Some(2), Some(u32::MAX), None]);
+        assert!(numbers[1].is_negative() && numbers[1].is_some() && !numbers[4].is_some());
+        assert!(parse::<Number>(b"\"7\"").is_err());
+    }
+
+    #[test]
+    fn pairs_keep_order_and_repetitions() {
+        let pairs: Pairs<u8> = parse(br#"{"b":1,"a":2,"b":3}"#).unwrap();
+        assert_eq!(pairs.0, [("b".to_owned(), 1), ("a".to_owned(), 2), ("b".to_owned(), 3)]);
+        assert_eq!(quoted("a\"\n"), r#""a\"\n""#);
+    }
 
     #[test]
     fn errors_have_a_place() {

@@ -12,6 +12,9 @@
 pub mod archive;
 mod bytes;
 pub mod cobertura;
+mod companions;
+pub mod coveragepy_db;
+pub mod coveragepy_json;
 mod draft;
 mod error;
 pub mod gcov_json;
@@ -24,13 +27,17 @@ pub mod go_source;
 pub mod go_text;
 pub mod go_write;
 pub mod jacoco_xml;
+pub mod istanbul;
 mod json;
 pub mod lcov;
 pub mod limits;
 mod notes;
 mod outline;
 pub mod pods;
+mod python;
 mod reading;
+pub mod simplecov;
+mod sqlite;
 mod text;
 mod ulebs;
 mod xml;
@@ -120,8 +127,9 @@ macro_rules! formats {
 }
 
 
+
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, gcov_json, gcov_text, gcovr_json,
+    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
 }
 
 /// The format of this id.

@@ -26,6 +26,34 @@ pub(crate) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
+/// The path that a `file:` URL names, or the text itself if it is none.
+pub(crate) fn path_of_url(url: &str) -> Cow<'_, str> {
+    let Some(path) = url.strip_prefix("file://") else { return url.into() };
+    let path = path.strip_prefix("localhost").unwrap_or(path);
+    // A drive stands behind a slash.
+    let drive = path.strip_prefix('/').filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
+    let path = drive.unwrap_or(path);
+    if !path.contains('%') {
+        return path.into();
+    }
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        let hex = tail.get(..2).and_then(|hex| str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(value) if *byte == b'%' => {
+                bytes.push(value);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
 /// The line and column of a byte of a text.
 pub(crate) fn place(text: &[u8], offset: usize) -> Place {
     let before = text.get(..offset).unwrap_or(text);
@@ -45,6 +73,14 @@ mod tests {
         assert_eq!(decode(b"\xfe\xff\0a\0\xe4"), "a\u{e4}");
         assert_eq!(decode(b"a\xe4b"), "a\u{fffd}b");
         assert_eq!(latin1(b"a\xe4b"), "a\u{e4}b");
+    }
+
+    #[test]
+    fn urls_of_files_are_paths() {
+        assert_eq!(path_of_url("file:///a%20b/c.js"), "/a b/c.js");
+        assert_eq!(path_of_url("file:///C:/a.js"), "C:/a.js");
+        assert_eq!(path_of_url("/a%20b.js"), "/a%20b.js");
+        assert_eq!(path_of_url("file:///50%"), "/50%");
     }
 
     #[test]

@@ -1,0 +1,170 @@
+//! coverage.py's JSON report, of `coverage json`, formats 1 to 3.
+//!
+//! ```text
+//! { "meta": { "format": 3, "version": "7.17.3", "branch_coverage": true, "show_contexts": true },
+//!   "files": { "pkg/a.py": {
+//!     "executed_lines": [1, 4], "missing_lines": [5], "excluded_lines": [9],
+//!     "executed_branches": [[4, 5]], "missing_branches": [[4, -3]],   from, to; negative: exits
+//!     "contexts": { "4": ["test_a", ""] },
+//!     "functions": { "f": { "start_line": 3, "executed_lines": … }, "": … },
+//!     "classes": … }},
+//!   "totals": … }
+//! ```
+//!
+//! Spec: <https://coverage.readthedocs.io/en/latest/cmd.html#json-reporting-coverage-json>.
+//!
+//! Lines are hit or not; excluded ones are no lines here. An arm is a way out of a line: `to 5`,
+//! or `exit 3` for leaving the code that starts on line 3. A function is hit if one of its lines
+//! is, stands on its `start_line` or, in reports before that was written, on its first line of
+//! code, and is left out if nothing of it counts. Totals are those of `coverage report`, but for
+//! older versions (7.2 still) that list docstrings as executed lines and do not count them: they
+//! can't be told from others, and a note says how many there are.
+//!
+//! What the model can't keep: which lines are excluded, and classes, but for their methods. Lines
+//! that ran in no context, `""`, just have none.
+
+use coverage::{BranchKind, Mode, Profile, Span};
+use serde::Deserialize;
+
+use crate::draft::{Draft, FileDraft};
+use crate::json::{self, Pairs};
+use crate::{Format, Notes, Place, Read, ReadError};
+
+/// The format.
+pub const FORMAT: Format = Format {
+    id: "coveragepy_json",
+    name: "coverage.py JSON",
+    extensions: &["json"],
+    sniff: |head| json::sniff(head, &["\"meta\"", "\"branch_coverage\"", "\"show_contexts\""]),
+    read: Read::File(read),
+    write: None,
+};
+
+#[derive(Deserialize)]
+struct Report {
+    files: Pairs<File>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(flatten)]
+    region: Region,
+    #[serde(default)]
+    summary: Summary,
+    #[serde(default)]
+    executed_branches: Vec<(i64, i64)>,
+    #[serde(default)]
+    missing_branches: Vec<(i64, i64)>,
+    #[serde(default)]
+    contexts: Pairs<Vec<String>>,
+    #[serde(default)]
+    functions: Pairs<Region>,
+}
+
+#[derive(Deserialize, Default)]
+struct Summary {
+    covered_lines: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Region {
+    executed_lines: Vec<i64>,
+    missing_lines: Vec<i64>,
+    start_line: Option<i64>,
+}
+
+/// The profile in these bytes.
+///
+/// # Errors
+/// Line and column of what is no JSON or not of this shape; a report without files.
+pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, ReadError> {
+    let report: Report = json::parse(bytes)?;
+    if report.files.0.is_empty() {
+        return Err(ReadError::malformed(Place::Whole, "the report lists no files"));
+    }
+    let mut draft = Draft::default();
+    for (path, file) in &report.files.0 {
+        let n_listed = file.region.executed_lines.len() as u64;
+        let n_more = n_listed.saturating_sub(file.summary.covered_lines.unwrap_or(n_listed));
+        if n_more > 0 {
+            let why = "lines ran that its summary does not count: docstrings, it doesn't say which";
+            notes.add(name, format!("{path}: {n_more} {why}"));
+        }
+        add(draft.file(path), file);
+    }
+    Ok(draft.finish(Mode::Set, name, notes))
+}
+
+fn add(draft: &mut FileDraft, file: &File) {
+    for (lines, count) in [(&file.region.missing_lines, 0), (&file.region.executed_lines, 1)] {
+        for &line in lines {
+            draft.line(number(line), count);
+        }
+    }
+    // In the order of their targets, whichever was taken.
+    let missing = file.missing_branches.iter().map(|&arc| (arc, 0));
+    let mut arcs: Vec<_> =
+        file.executed_branches.iter().map(|&arc| (arc, 1)).chain(missing).collect();
+    arcs.sort_unstable();
+    for ((from, to), count) in arcs {
+        let label = if to < 0 { format!("exit {}", to.unsigned_abs()) } else { format!("to {to}") };
+        draft.arm(BranchKind::Branch, Span::line(number(from)), "", &label, count);
+    }
+    for (line, contexts) in &file.contexts.0 {
+        let Ok(line) = line.parse() else { continue };
+        for context in contexts.iter().filter(|context| !context.is_empty()) {
+            draft.hit_in(context, line);
+        }
+    }
+    for (name, function) in file.functions.0.iter().filter(|(name, _)| !name.is_empty()) {
+        let lines = function.executed_lines.iter().chain(&function.missing_lines);
+        let Some(&first) = lines.min() else { continue };
+        let start = Span::line(number(function.start_line.unwrap_or(first)));
+        let count = u64::from(!function.executed_lines.is_empty());
+        draft.function(name, Some(start), Some(count));
+    }
+}
+
+/// What is no number of a line becomes one that no file has.
+fn number(line: i64) -> u32 {
+    u32::try_from(line).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use coverage::dump;
+
+    use super::*;
+
+    fn read_text(text: &str) -> Result<String, String> {
+        let mut notes = Notes::default();
+        let profile = read("x", text.as_bytes(), &mut notes).map_err(|error| error.to_string())?;
+        let notes: Vec<_> = notes.all().iter().map(|note| note.what.as_ref()).collect();
+        Ok(dump::write(&profile) + &notes.join("\n"))
+    }
+
+    #[test]
+    fn arcs_are_arms_and_old_functions_stand_on_their_code() {
+        let text = r#"{"meta":{"branch_coverage":true,"show_contexts":true},"files":{"p\\a.py":{
+            "executed_lines":[4,3,-1],"summary":{"covered_lines":2},"missing_lines":[5],"excluded_lines":[9],
+            "executed_branches":[[4,-3]],"missing_branches":[[4,5]],
+            "contexts":{"4":["","t|run"],"1":["t|run"]},
+            "functions":{"":{"executed_lines":[3],"missing_lines":[]},
+            "f":{"executed_lines":[4],"missing_lines":[5]},
+            "C.g":{"executed_lines":[],"missing_lines":[5],"start_line":4},
+            "h":{"executed_lines":[],"missing_lines":[],"start_line":8}}}}}"#;
+        let expected = "mode set\npackage p - -\nfile p\\a.py\nfunction -\nline 3 1\nline 4 1\n\
+                        line 5 0\ncontext t|run 4\nfunction C.g 4 0\nfunction f 4 1\n\
+                        branch 4 - exit%203=1 to%205=0\n\
+                        p\\a.py: 1 lines ran that its summary does not count: docstrings, it \
+                        doesn't say which\np\\a.py: 1 rows with impossible places are left out";
+        assert_eq!(read_text(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_no_report_is_refused() {
+        assert_eq!(read_text("{\"files\":{}}").unwrap_err(), "the report lists no files");
+        let error = read_text("{\"files\":{\"a.py\":{\"executed_lines\":[1]}}}").unwrap_err();
+        assert!(error.contains("missing field `missing_lines`"), "{error}");
+    }
+}
