@@ -66,7 +66,7 @@ struct FunctionRow {
     end_line: u32,
     #[serde(default)]
     end_column: u32,
-    execution_count: json::Count,
+    execution_count: json::Number,
 }
 
 /// A line of one function. gcovr has the same rows.
@@ -75,7 +75,7 @@ pub(crate) struct LineRow {
     pub(crate) line_number: u32,
     #[serde(default)]
     function_name: Option<String>,
-    count: json::Count,
+    count: json::Number,
     #[serde(default)]
     branches: Vec<ArmRow>,
     #[serde(default)]
@@ -84,7 +84,7 @@ pub(crate) struct LineRow {
 
 #[derive(Deserialize)]
 struct ArmRow {
-    count: json::Count,
+    count: json::Number,
 }
 
 /// Outcomes of the conditions of one decision: each condition has two.
@@ -121,8 +121,8 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
                 "" => &function.name,
                 name => name,
             };
-            negative += u64::from(function.execution_count.negative);
-            file.function(name, Some(span), Some(function.execution_count.value));
+            negative += u64::from(function.execution_count.is_negative());
+            file.function(name, Some(span), Some(function.execution_count.count()));
         }
         row.lines.iter().for_each(|line| negative += add_line(file, line));
     }
@@ -135,13 +135,13 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
 
 /// Adds a line with its branches and conditions; how many of its counts are negative.
 pub(crate) fn add_line(file: &mut FileDraft, row: &LineRow) -> u64 {
-    let mut negative = u64::from(row.count.negative);
-    file.line(row.line_number, row.count.value);
+    let mut negative = u64::from(row.count.is_negative());
+    file.line(row.line_number, row.count.count());
     let place = Span::line(row.line_number);
     let instance = row.function_name.as_deref().unwrap_or_default();
     for (index, arm) in row.branches.iter().enumerate() {
-        negative += u64::from(arm.count.negative);
-        file.arm(BranchKind::Branch, place, instance, &index.to_string(), arm.count.value);
+        negative += u64::from(arm.count.is_negative());
+        file.arm(BranchKind::Branch, place, instance, &index.to_string(), arm.count.count());
     }
     for (decision, condition) in row.conditions.iter().enumerate() {
         let name = format!("{instance} {decision}");

@@ -63,7 +63,7 @@ struct FunctionRow {
     #[serde(default)]
     lineno: u32,
     #[serde(default)]
-    execution_count: json::Count,
+    execution_count: json::Number,
     #[serde(default, rename = "gcovr/excluded")]
     excluded: bool,
 }
@@ -86,7 +86,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
             file.function(
                 name.map_or("", String::as_str),
                 span,
-                Some(function.execution_count.value),
+                Some(function.execution_count.count()),
             );
         }
     }

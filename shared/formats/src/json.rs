@@ -1,15 +1,9 @@
 //! Reading JSON into the private structs of each format.
 
 use std::fmt;
-<<<<<<< HEAD
-
-use serde::de::{DeserializeOwned, Visitor};
-use serde::{Deserialize, Deserializer};
-=======
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
->>>>>>> jsf
 
 use crate::{Place, ReadError, text};
 
@@ -27,51 +21,6 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
     })
 }
 
-<<<<<<< HEAD
-/// A number of hits: whatever number stands there, as far as it is one. Fractions are cut off,
-/// what is below 0 is 0, and what is too large the largest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Count {
-    /// The count.
-    pub(crate) value: u64,
-    /// Whether it was below 0.
-    pub(crate) negative: bool,
-}
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct CountVisitor;
-
-        impl Visitor<'_> for CountVisitor {
-            type Value = Count;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a count")
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Count, E> {
-                Ok(Count { value, negative: false })
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Count, E> {
-                Ok(Count { value: u64::try_from(value).unwrap_or(0), negative: value < 0 })
-            }
-
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "the cast saturates, which is what is wanted"
-            )]
-            fn visit_f64<E>(self, value: f64) -> Result<Count, E> {
-                Ok(Count { value: value as u64, negative: value < 0.0 })
-            }
-        }
-
-        deserializer.deserialize_any(CountVisitor)
-    }
-}
-
-=======
 /// A number as programs of many languages write it: whole or not, negative or `null`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Number(Option<i128>);
@@ -167,7 +116,6 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
->>>>>>> jsf
 /// Whether the head of a file is a JSON object or array in which all of these texts occur.
 pub(crate) fn sniff(head: &[u8], texts: &[&str]) -> bool {
     let head = text::decode(head);
@@ -208,10 +156,6 @@ mod tests {
                 .to_string()
                 .contains("recursion")
         );
-        let counts = parse::<Vec<Count>>(b"[1, -2, 3.9, 1e30, 18446744073709551616]").unwrap();
-        let counts: Vec<_> = counts.iter().map(|count| (count.value, count.negative)).collect();
-        let most = (u64::MAX, false);
-        assert_eq!(counts, [(1, false), (0, true), (3, false), most, most]);
         assert_eq!(parse::<Vec<u32>>(b"\xef\xbb\xbf[1]").unwrap(), [1]);
     }
 }

@@ -26,8 +26,8 @@ pub mod go_meta;
 pub mod go_source;
 pub mod go_text;
 pub mod go_write;
-pub mod jacoco_xml;
 pub mod istanbul;
+pub mod jacoco_xml;
 mod json;
 pub mod lcov;
 pub mod limits;
@@ -125,8 +125,6 @@ macro_rules! formats {
         pub static FORMATS: &[&Format] = &[$(&$module::FORMAT),*];
     };
 }
-
-
 
 formats! {
     go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
