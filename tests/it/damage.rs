@@ -100,7 +100,7 @@ proptest! {
 type Target = fn(&[u8]);
 
 /// The fuzz targets, by name; the folders of their samples are called the same.
-const TARGETS: &[(&str, Target)] = [
+const TARGETS: &[(&str, Target)] = &[
     ("frames", hostile::frames),
     ("table", hostile::table),
     ("shared_file", hostile::shared_file),

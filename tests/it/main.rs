@@ -14,4 +14,5 @@ mod relay;
 mod report;
 mod survival;
 mod tidy;
+mod union;
 mod wire;
