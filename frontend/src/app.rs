@@ -13,7 +13,7 @@ use crate::ui::dom::Bar;
 use crate::ui::splitter::splitter;
 use crate::ui::state::State;
 use crate::ui::text::{grouped, length, percent, rate};
-use crate::{compare, files, live, open, source, summary};
+use crate::{compare, files, live, open, patch, source, summary};
 
 /// Brings the page in `index.html` to life.
 pub fn start() {
@@ -70,6 +70,9 @@ fn tabs(session: Session) {
     let badge = bind::at(&by_id("tab-recordings"), ".badge");
     text(&badge, move || session.recorded.with(Vec::len).to_string());
     shown(&badge, move || session.recorded.with(|list| !list.is_empty()));
+    shown(&by_id("tab-patch"), move || {
+        session.diff.with(Option::is_some) || tab.get() == Tab::Patch
+    });
     let place = by_id("middle-body");
     attribute(&place, "aria-labelledby", move || format!("tab-{}", tab.get().word()));
     effect(move || {
@@ -78,6 +81,7 @@ fn tabs(session: Session) {
             Tab::Source => drop(place.append_child(&source::show(session))),
             Tab::Functions => drop(place.append_child(&summary::show(session))),
             Tab::Recordings => drop(place.append_child(&compare::show(session))),
+            Tab::Patch => drop(place.append_child(&patch::show(session))),
         }
     });
 }

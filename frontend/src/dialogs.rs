@@ -99,7 +99,7 @@ fn reset(session: Session) {
         }
     };
     spawn_local(async move {
-        match api::reset(&api::Reset { service, process }).await {
+        match api::reset(api::Reset { service, process }).await {
             Ok(()) => session.tell("Counts start again from 0"),
             Err(error) => session.fail(format!("The counts can't be reset: {}", error.text())),
         }

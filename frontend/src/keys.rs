@@ -5,6 +5,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, KeyboardEvent};
 
 use crate::dialogs::{self, Dialog};
+use crate::patch;
 use crate::session::Session;
 use crate::session::url::Tab;
 use crate::source::go_uncovered;
@@ -52,6 +53,11 @@ fn pressed(session: Session, event: &KeyboardEvent) -> bool {
         "1" => session.go(|route| route.tab = Tab::Source),
         "2" => session.go(|route| route.tab = Tab::Functions),
         "3" => session.go(|route| route.tab = Tab::Recordings),
+        "4" if session.diff.with_untracked(Option::is_some) => {
+            session.go(|route| route.tab = Tab::Patch);
+        }
+        "N" => patch::go(session, false),
+        "P" => patch::go(session, true),
         "t" => match session.selected.get_untracked() {
             Some(node) => crate::live::trace::toggle(session, node),
             None => session.fail("Select something in the tree to trace it"),
@@ -60,6 +66,8 @@ fn pressed(session: Session, event: &KeyboardEvent) -> bool {
             session.notice.set(None);
             if session.lens.get_untracked().is_some() {
                 session.lens.set(None);
+            } else if session.route.with_untracked(|route| route.tab == Tab::Patch) {
+                session.go(|route| route.tab = Tab::Source);
             } else {
                 session.adjust(|route| route.lines = None);
             }

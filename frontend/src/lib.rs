@@ -6,7 +6,7 @@
 //!
 //! - `session/`: what is known and what is looked at, the only home of shared state;
 //! - `open/`: files that are dropped, picked or pasted; a worker (`bin/worker`) reads them;
-//! - `files/ source/ summary/ live/ compare/`: one folder for each panel; what computes lies in
+//! - `files/ source/ summary/ live/ compare/ patch/`: one folder for each panel; what computes lies in
 //!   `layout.rs`, knows no Leptos and no browser, and is tested natively;
 //! - `ui/`: markup, rows, lists and text, which know nothing of coverage;
 //! - `../index.html`: what the page is made of. The code binds to it.
@@ -21,6 +21,7 @@ pub mod keys;
 pub mod live;
 pub mod open;
 pub mod palette;
+pub mod patch;
 pub mod session;
 pub mod source;
 pub mod summary;

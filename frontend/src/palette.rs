@@ -36,7 +36,13 @@ impl Command {
         use Command::{Covdata, Mark, Open, Panel, Pause, Reset, Tab};
         !matches!(
             self,
-            Covdata | Mark | Pause | Reset | Panel(_) | Open(_) | Tab(self::Tab::Recordings)
+            Covdata
+                | Mark
+                | Pause
+                | Reset
+                | Panel(_)
+                | Open(_)
+                | Tab(self::Tab::Recordings | self::Tab::Patch)
         )
     }
 }
@@ -50,10 +56,12 @@ const COMMANDS: &[(&str, &str, Command)] = &[
     ("Show source", "1", Command::Tab(Tab::Source)),
     ("Show functions", "2", Command::Tab(Tab::Functions)),
     ("Show recordings", "3", Command::Tab(Tab::Recordings)),
+    ("Show what of the diff is covered", "4", Command::Tab(Tab::Patch)),
     ("Show what ran just now", "", Command::Panel(Panel::Now)),
     ("Show goroutines", "", Command::Panel(Panel::Goroutines)),
     ("Choose a process", "", Command::Panel(Panel::Processes)),
     ("Choose an opened profile", "", Command::Panel(Panel::Opened)),
+    ("Save report: this page with the data inside", "", Command::Open("report")),
     ("Open files…", "", Command::Open("open-files")),
     ("Open a folder…", "", Command::Open("open-folder")),
     ("Light colors", "", Command::Theme(Theme::Light)),

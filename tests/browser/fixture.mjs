@@ -195,6 +195,25 @@ export async function lineThat(page, number, wanted, what = "as wanted") {
   }
 }
 
+/** Lets go of files and folders over the page, as the desktop does. */
+export async function drop(page, ...paths) {
+  const devtools = await page.context().newCDPSession(page);
+  const data = { items: [], files: paths, dragOperationsMask: 1 };
+  // What the page thinks of it must have come back before the browser lets a file fall.
+  for (const type of ["dragEnter", "dragOver", "dragOver", "drop"]) {
+    await devtools.send("Input.dispatchDragEvent", { type, x: 200, y: 300, data });
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => done())));
+  }
+}
+
+/** Pastes text into the page, as Ctrl V does. */
+export const paste = (page, text) =>
+  page.evaluate((text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+  }, text);
+
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** What axe-core finds wrong, as lines to read. */

@@ -5,18 +5,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { World, missing, root, state, violations } from "./fixture.mjs";
-
-/** Lets go of files and folders over the page, as the desktop does. */
-async function drop(page, ...paths) {
-  const devtools = await page.context().newCDPSession(page);
-  const data = { items: [], files: paths, dragOperationsMask: 1 };
-  // What the page thinks of it must have come back before the browser lets a file fall.
-  for (const type of ["dragEnter", "dragOver", "dragOver", "drop"]) {
-    await devtools.send("Input.dispatchDragEvent", { type, x: 200, y: 300, data });
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => done())));
-  }
-}
+import { World, drop, missing, paste, root, state, violations } from "./fixture.mjs";
 
 const opened = (page, wanted = (found) => found.units > 0) =>
   state(page, (found) => found.route.includes("opened=") && wanted(found));
@@ -176,11 +165,7 @@ describe("the offline page", { skip: missing(), concurrency: false }, () => {
   test("text is pasted", async () => {
     const page = await open();
     await page.getByRole("heading", { name: "Or open coverage files" }).waitFor();
-    await page.evaluate((text) => {
-      const clipboardData = new DataTransfer();
-      clipboardData.setData("text/plain", text);
-      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
-    }, readFileSync(profile, "utf8"));
+    await paste(page, readFileSync(profile, "utf8"));
     await opened(page);
     await page.locator(".opened .process", { hasText: "pasted text" }).waitFor();
     await finish(page);

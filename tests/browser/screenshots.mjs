@@ -1,14 +1,29 @@
 // Makes the pictures of the README: the demo as it runs, in both themes.
 //
-//     node screenshots.mjs        writes static/screenshots/live-{light,dark}.png
+//     node screenshots.mjs        writes static/screenshots/{live,patch}-{light,dark}.png
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { World, root, state } from "./fixture.mjs";
+import { World, paste, root, state } from "./fixture.mjs";
 
 const FILE = "example.com/demo/shop/catalog/catalog.go";
 const folder = join(root, "static/screenshots");
 mkdirSync(folder, { recursive: true });
+
+/** A diff in which these lines of files of the demo are new. */
+const diff = [
+  ["shop/catalog/catalog.go", 60, 118],
+  ["shop/cart/cart.go", 40, 96],
+  ["shop/pricing/rules.go", 30, 90],
+  ["auth/auth.go", 70, 120],
+  ["api/handlers.go", 20, 44],
+  ["docs/catalog.md", 1, 1],
+].map(([path, first, last]) => {
+  const text = path.endsWith(".md") ? "Catalog" : readFileSync(join(root, "tests/programs/demo", path), "utf8");
+  const lines = text.split("\n").slice(first - 1, last);
+  const head = `--- a/${path}\n+++ b/${path}\n@@ -${first - 1},0 +${first},${lines.length} @@\n`;
+  return head + lines.map((line) => `+${line}\n`).join("");
+});
 
 const world = new World();
 try {
@@ -26,6 +41,9 @@ try {
     await page.waitForFunction(() => document.querySelector(".line.covered"));
     await page.waitForTimeout(5_000);
     await page.screenshot({ path: join(folder, `live-${colorScheme}.png`) });
+    await paste(page, diff.join(""));
+    await page.locator(".patch .function-row").first().waitFor();
+    await page.screenshot({ path: join(folder, `patch-${colorScheme}.png`) });
     await page.context().close();
   }
 } finally {

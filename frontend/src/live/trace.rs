@@ -87,7 +87,7 @@ pub fn switch(session: Session, target: Target, on: bool) {
         }
         Some(requests) => spawn_local(async move {
             for request in requests {
-                if let Err(error) = api::trace(&request).await {
+                if let Err(error) = api::trace(request).await {
                     session.fail(format!("Tracing can't be switched: {}", error.text()));
                     return;
                 }

@@ -1,10 +1,14 @@
 //! The panel of opened profiles: what is open, what was odd in it, and what could not be read.
 
+use coverage::Fraction;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlSelectElement};
 
+use crate::patch::layout::fraction;
 use crate::session::opened::{self, close};
+use crate::session::patch;
 use crate::session::scope::Scope;
+use crate::session::url::Tab;
 use crate::session::{Data, Session, read};
 use crate::ui::bind::{self, click, effect, flag, memo, part, shown, text};
 use crate::ui::dom::{Bar, child};
@@ -50,7 +54,8 @@ pub fn bind(session: Session, panel: &HtmlElement) {
         read(items)
     });
     part(&bind::at(panel, "ul"), move || {
-        items.with(|items| items.iter().map(|item| row(session, item)).collect())
+        let rows = items.with(|items| items.iter().map(|item| row(session, item)).collect());
+        with_diff(session, rows)
     });
     compare(session, &bind::at(panel, ".compare"), items);
     let unread = session.unread;
@@ -62,7 +67,9 @@ pub fn bind(session: Session, panel: &HtmlElement) {
     let place = bind::at(&failures, "ol");
     part(&place.clone(), move || lines(&place, &unread.get()));
     shown(&bind::at(panel, ".kept"), move || {
-        items.with(|items| !items.is_empty()) || session.sources.with(|version| *version > 0)
+        items.with(|items| !items.is_empty())
+            || session.sources.with(|version| *version > 0)
+            || session.diff.with(Option::is_some)
     });
 }
 
@@ -118,8 +125,32 @@ fn lines(place: &Element, lines: &[String]) -> Vec<HtmlElement> {
         .collect()
 }
 
+/// The rows with one more for the diff that is open.
+fn with_diff(session: Session, mut rows: Vec<HtmlElement>) -> Vec<HtmlElement> {
+    let Some(diff) = session.diff.get() else { return rows };
+    let patch = session.patch.get();
+    let n_files = patch.as_ref().map(|patch| (patch.files.len() + patch.unknown.len()) as u64);
+    let files = n_files.map_or(String::new(), |n| format!(" · {}", plural(n, "file")));
+    let lines = patch.map_or(Fraction::default(), |patch| fraction(patch.sums));
+    let item = Item {
+        id: String::new(),
+        name: diff.name,
+        detail: format!("unified diff{files}"),
+        covered: lines.covered,
+        total: lines.total,
+        notes: Vec::new(),
+    };
+    let row = filled(&item, "changed lines");
+    let choose = bind::at(&row, ".process");
+    flag(&choose, "aria-pressed", move || session.route.with(|route| route.tab == Tab::Patch));
+    click(&choose, move || session.go(|route| route.tab = Tab::Patch));
+    click(&bind::at(&row, ".shut"), move || patch::close(session));
+    rows.push(row);
+    rows
+}
+
 fn row(session: Session, item: &Item) -> HtmlElement {
-    let row = bind::copy("opened");
+    let row = filled(item, "statements");
     let id = item.id.clone();
     let choose = bind::at(&row, ".process");
     flag(&choose, "aria-pressed", move || {
@@ -129,6 +160,14 @@ fn row(session: Session, item: &Item) -> HtmlElement {
     click(&choose, move || {
         session.go(|route| route.scope = Scope::Opened(id.clone()));
     });
+    let id = item.id.clone();
+    click(&bind::at(&row, ".shut"), move || close(session, &id));
+    row
+}
+
+/// A row with its texts; `what` is counted in it.
+fn filled(item: &Item, what: &str) -> HtmlElement {
+    let row = bind::copy("opened");
     for (selector, text) in [
         (".name", &item.name),
         (".place", &item.detail),
@@ -137,15 +176,13 @@ fn row(session: Session, item: &Item) -> HtmlElement {
         bind::at(&row, selector).set_text_content(Some(text));
     }
     bind::set(
-        &choose,
+        &bind::at(&row, ".process"),
         "title",
-        &format!("{}: {} of {} statements", item.name, grouped(item.covered), grouped(item.total),),
+        &format!("{}: {} of {} {what}", item.name, grouped(item.covered), grouped(item.total)),
     );
     Bar::of(bind::at(&row, ".fill")).set(item.covered, item.total);
     let shut = bind::at(&row, ".shut");
     bind::set(&shut, "aria-label", &format!("Close {}", item.name));
-    let id = item.id.clone();
-    click(&shut, move || close(session, &id));
     let notes = bind::at(&row, "details");
     notes.set_hidden(item.notes.is_empty());
     let count = plural(item.notes.len() as u64, "note");

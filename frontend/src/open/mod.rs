@@ -82,6 +82,7 @@ pub fn bind(session: Session) {
                 opened::cancel(session);
             }
             Some("forget") => opened::forget(session),
+            Some("report") => opened::report(session),
             Some(id) => by_id(id).click(),
             None => {}
         }

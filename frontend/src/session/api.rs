@@ -1,8 +1,7 @@
 //! The relay's REST interface, as far as the page needs it.
 
-use js_sys::{JSON, Reflect};
+use js_sys::{Array, JSON, Object, Reflect};
 use leptos::prelude::window;
-use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, RequestInit, Response, Url};
@@ -84,39 +83,38 @@ pub async fn profile(query: &str) -> Result<String, ApiError> {
 }
 
 /// What to reset; all processes where nothing is named.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub struct Reset {
     /// Of one service.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// Of one process.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<u32>,
 }
 
 /// What to trace.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Trace {
     /// The process.
     pub process: u32,
     /// On or off.
     pub on: bool,
     /// Import path; all packages where it is left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
     /// First units of functions; all of the package where they are left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<Vec<u32>>,
 }
 
-async fn post(path: &str, body: &impl Serialize) -> Result<(), ApiError> {
-    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-    let text = body
-        .serialize(&serializer)
-        .ok()
-        .and_then(|value| JSON::stringify(&value).ok())
-        .map(String::from)
-        .unwrap_or_default();
+/// An object with these fields, but for those that are undefined.
+pub(super) fn object(fields: &[(&str, JsValue)]) -> Object {
+    let object = Object::new();
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_undefined()) {
+        let _ = Reflect::set(&object, &JsValue::from_str(name), value);
+    }
+    object
+}
+
+async fn post(path: &str, body: Object) -> Result<(), ApiError> {
+    let text = JSON::stringify(&body).map(String::from).unwrap_or_default();
     fetch("POST", path, Some(&text)).await.map(|_| ())
 }
 
@@ -124,16 +122,25 @@ async fn post(path: &str, body: &impl Serialize) -> Result<(), ApiError> {
 ///
 /// # Errors
 /// Why they don't.
-pub async fn reset(request: &Reset) -> Result<(), ApiError> {
-    post("reset", request).await
+pub async fn reset(request: Reset) -> Result<(), ApiError> {
+    let Reset { service, process } = request;
+    post("reset", object(&[("service", service.into()), ("process", process.into())])).await
 }
 
 /// Switches flow tracing.
 ///
 /// # Errors
 /// Why it can't.
-pub async fn trace(request: &Trace) -> Result<(), ApiError> {
-    post("trace", request).await
+pub async fn trace(request: Trace) -> Result<(), ApiError> {
+    let Trace { process, on, package, units } = request;
+    let units = units.map(|units| units.into_iter().map(JsValue::from).collect::<Array>());
+    let fields = [
+        ("process", process.into()),
+        ("on", on.into()),
+        ("package", package.into()),
+        ("units", units.into()),
+    ];
+    post("trace", object(&fields)).await
 }
 
 /// The parameters that choose a scope, each with its `&` in front. `handle` gives the number of a

@@ -13,38 +13,16 @@ use std::cell::{Cell, OnceCell};
 use gloo::events::EventListener;
 use js_sys::{Object, Reflect};
 use leptos::prelude::*;
-use serde::Serialize;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::MessageEvent;
 
 use super::live::Link;
-use super::{Session, read};
+use super::{Session, api, read};
 
 thread_local! {
     static LAST: OnceCell<Object> = const { OnceCell::new() };
     static FRAMES: Cell<f64> = const { Cell::new(0.0) };
-}
-
-/// What an embedding page may know.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct State {
-    version: &'static str,
-    link: &'static str,
-    release: Option<String>,
-    route: String,
-    processes: usize,
-    packages: usize,
-    files: usize,
-    functions: usize,
-    units: usize,
-    statements_covered: f64,
-    statements_total: f64,
-    hits_per_second: f64,
-    reading: bool,
-    paused: bool,
-    recording: bool,
 }
 
 /// Puts `window.coverglass` there.
@@ -86,33 +64,47 @@ fn answer(session: Session, event: &web_sys::Event) {
 fn state(session: Session) -> JsValue {
     let link = session.link.get_untracked();
     let statements = read(|data| data.view.tree.total.statements);
-    let state = read(|data| State {
-        version: env!("CARGO_PKG_VERSION"),
-        link: match link {
-            Link::Connecting => "connecting",
-            Link::Live(_) => "live",
-            Link::Lost(_) => "lost",
-            Link::Report => "report",
-            Link::Refused(_) => "refused",
-        },
-        release: match &link {
-            Link::Live(release) => Some(release.clone()),
-            _ => None,
-        },
-        route: session.route.with_untracked(super::url::Route::to_hash),
-        processes: data.view.members.len(),
-        packages: data.view.shape().packages().len(),
-        files: data.view.shape().files().len(),
-        functions: data.view.shape().functions().len(),
-        units: data.view.shape().n_units(),
-        statements_covered: statements.covered as f64,
-        statements_total: statements.total as f64,
-        hits_per_second: session.header.with_untracked(|header| header.rate),
-        reading: session.opening.with_untracked(Option::is_some),
-        paused: session.paused.get_untracked(),
-        recording: session.recording.get_untracked().is_some(),
+    let word = match link {
+        Link::Connecting => "connecting",
+        Link::Live(_) => "live",
+        Link::Lost(_) => "lost",
+        Link::Report => "report",
+        Link::Refused(_) => "refused",
+    };
+    let release = match link {
+        Link::Live(release) => release.into(),
+        _ => JsValue::NULL,
+    };
+    let numbers = read(|data| {
+        let shape = data.view.shape();
+        [
+            data.view.members.len(),
+            shape.packages().len(),
+            shape.files().len(),
+            shape.functions().len(),
+            shape.n_units(),
+        ]
+        .map(|count| JsValue::from_f64(count as f64))
     });
-    serde_wasm_bindgen::to_value(&state).unwrap_or(JsValue::NULL)
+    let [processes, packages, files, functions, units] = numbers;
+    let fields = [
+        ("version", env!("CARGO_PKG_VERSION").into()),
+        ("link", word.into()),
+        ("release", release),
+        ("route", session.route.with_untracked(super::url::Route::to_hash).into()),
+        ("processes", processes),
+        ("packages", packages),
+        ("files", files),
+        ("functions", functions),
+        ("units", units),
+        ("statementsCovered", (statements.covered as f64).into()),
+        ("statementsTotal", (statements.total as f64).into()),
+        ("hitsPerSecond", session.header.with_untracked(|header| header.rate).into()),
+        ("reading", session.opening.with_untracked(Option::is_some).into()),
+        ("paused", session.paused.get_untracked().into()),
+        ("recording", session.recording.get_untracked().is_some().into()),
+    ];
+    api::object(&fields).into()
 }
 
 /// Notes that a frame was painted.

@@ -2,7 +2,7 @@
 //!
 //! What starts a report unpacks it first, and leaves `window.coverglassReport` with
 //! `frames`, the messages of a relay in one, and `source`, a function that gives the text of the
-//! source with an id, in hex. See `server/cli/src/offline/report/`.
+//! source with an id, in hex. See `shared/report`.
 
 use js_sys::{Function, Reflect, Uint8Array};
 use leptos::prelude::window;

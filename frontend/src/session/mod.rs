@@ -14,6 +14,7 @@ pub mod model;
 pub mod navigate;
 pub mod opened;
 pub mod paint;
+pub mod patch;
 pub mod recording;
 pub mod scope;
 pub mod sources;
@@ -168,6 +169,10 @@ pub struct Session {
     pub unread: State<Vec<String>>,
     /// Grows when sources were opened; 0 without any.
     pub sources: State<u64>,
+    /// The diff that is open.
+    pub diff: State<Option<patch::Diff>>,
+    /// What of it is covered, once that is known.
+    pub patch: State<Option<Arc<patch::Patch>>>,
     /// What to tell the person.
     pub notice: State<Option<Notice>>,
     /// Four times a second: for what shows times.
@@ -194,6 +199,8 @@ impl Session {
             opening: State::new(None),
             unread: State::default(),
             sources: State::default(),
+            diff: State::new(None),
+            patch: State::new(None),
             notice: State::new(None),
             tick: State::default(),
             selected: State::new(None),
@@ -206,6 +213,7 @@ impl Session {
         if !embedded::open(session) {
             live::connect(session);
             opened::start(session);
+            patch::follow(session);
         }
         live::beat(session);
         embed::serve(session);

@@ -11,20 +11,24 @@
 //! page → worker   ["read", names, blobs, source names, source blobs]     ["url", address]
 //!                 ["keep", frames*]   ["forget", id or ""]   ["restore"]   ["write", id]
 //!                 ["compare", operation, id, id]   of merge, intersect, subtract
+//!                 ["report", id or "", text profile where there is no id, names, sources]
 //! worker → page   ["ready"]   ["progress", thousandths, text]   ["frames", buffer]
 //!                 ["sources", names, blobs]   ["file", name, bytes]   ["failed", reason]
-//!                 ["done", unread files*, id to show]
+//!                 ["done", unread files*, id to show], or ["over"] where nothing was opened
+//! for diffs       see [`patch`]
 //! ```
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use algebra::paths::best_match;
-use coverage::Profile;
+use coverage::{FileIdx, Profile};
+use formats::go_text;
 use gloo::storage::{LocalStorage, Storage};
 use js_sys::{Array, ArrayBuffer, Uint8Array};
-use wasm_bindgen::JsCast;
+use leptos::task::spawn_local;
 use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 use wire::RelayToViewer;
@@ -34,13 +38,13 @@ use super::model::{Live, hex};
 use super::scope::Scope;
 use super::url::{self, Panel};
 use super::view::View;
-use super::{Session, api, paint, read, write};
+use super::{Session, api, paint, patch, read, sources, write};
 use crate::open::frames::{self, About};
 
 /// Where the worker is; both ways to build the page put it there.
 const WORKER: &str = "/worker_loader.js";
 /// Says that the browser keeps something.
-const KEPT: &str = "coverglass.opened";
+pub(super) const KEPT: &str = "coverglass.opened";
 
 /// How far the worker is; without text where there is nothing to wait for.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -79,8 +83,13 @@ pub fn profile(id: &str) -> Option<Profile> {
 
 /// [`profile`] of any state.
 pub fn profile_in(live: &Live, id: &str) -> Option<Profile> {
+    profile_of(live, &Scope::Opened(id.to_owned()))
+}
+
+/// All that a scope is of, added up; `None` where that is nothing.
+fn profile_of(live: &Live, scope: &Scope) -> Option<Profile> {
     let mut view = View::default();
-    view.rebuild(live, &Scope::Opened(id.to_owned()));
+    view.rebuild(live, scope);
     if view.members.is_empty() {
         return None;
     }
@@ -111,6 +120,48 @@ pub fn save(session: Session) {
         Scope::Opened(id) => order(session, Array::of2(&"write".into(), &id.into())),
         _ => session.fail("Only opened profiles can be saved so"),
     }
+}
+
+/// What is looked at, for the worker: the id of what it keeps, or else the counts as text.
+pub(super) fn looked_at(scope: &Scope) -> (JsValue, JsValue) {
+    if let Scope::Opened(id) = scope {
+        return (id.into(), JsValue::UNDEFINED);
+    }
+    let profile = read(|data| profile_of(&data.live, scope));
+    ("".into(), profile.map_or(String::new(), |profile| go_text::write(&profile)).into())
+}
+
+/// Gives the person what is looked at as a report: this page with the data inside, as one file.
+pub fn report(session: Session) {
+    let scope = session.route.with_untracked(|route| route.scope.clone());
+    let (id, counts) = looked_at(&scope);
+    let job = Array::of3(&"report".into(), &id, &counts);
+    if scope.is_opened() {
+        DESK.with_borrow(|desk| {
+            job.push(&desk.names);
+            job.push(&desk.blobs);
+        });
+        return order(session, job);
+    }
+    let files: Vec<_> = read(|data| {
+        let files = (0..).map(FileIdx).zip(data.view.shape().files());
+        files.map(|(file, it)| (it.path.to_string(), data.view.source(file))).collect()
+    });
+    if files.is_empty() {
+        return session.fail("There is nothing to save yet");
+    }
+    spawn_local(async move {
+        let (names, texts) = (Array::new(), Array::new());
+        for (path, source) in files {
+            if let Ok(text) = sources::get(source, &path).await {
+                names.push(&path.into());
+                texts.push(&(&*text).into());
+            }
+        }
+        job.push(&names);
+        job.push(&texts);
+        order(session, job);
+    });
 }
 
 /// Brings back what the browser keeps, and what the address names.
@@ -164,6 +215,7 @@ pub fn forget(session: Session) {
         desk.blobs = Array::new();
     });
     LocalStorage::delete(KEPT);
+    patch::release(session);
     session.unread.set(Vec::new());
     session.sources.set(0);
     order(session, Array::of2(&"forget".into(), &"".into()));
@@ -196,12 +248,13 @@ pub fn cancel(session: Session) {
             running.worker.terminate();
         }
     });
+    patch::over();
     session.opening.set(None);
     session.tell("Cancelled: nothing of it was opened");
 }
 
 /// Gives the worker something to do, when it is done with what came before.
-fn order(session: Session, job: Array) {
+pub(super) fn order(session: Session, job: Array) {
     DESK.with_borrow_mut(|desk| desk.waiting.push(&job));
     next(session);
 }
@@ -241,6 +294,7 @@ fn end(session: Session) {
         // The closure that runs now is its own.
         gloo::timers::callback::Timeout::new(0, move || drop(running)).forget();
     }
+    patch::over();
     session.opening.set(None);
     next(session);
 }
@@ -271,7 +325,13 @@ fn answered(session: Session, message: &Array) {
             let _ = LocalStorage::raw().set_item(KEPT, "1");
             session.sources.update(|version| *version += 1);
         }
-        "file" => api::save_part(&text(1), &message.get(2)),
+        "file" => {
+            api::save_part(&text(1), &message.get(2));
+            session.tell(format!("Saved as {}", text(1)));
+        }
+        "diff" => patch::hold(session, message),
+        "patch" => patch::receive(session, message),
+        "over" => end(session),
         "failed" => session.fail(text(1)),
         "done" => {
             let unread: Array = message.get(1).unchecked_into();

@@ -48,6 +48,8 @@ words! {
         Functions = "functions",
         /// What ran between marks.
         Recordings = "recordings",
+        /// What of a diff is covered.
+        Patch = "patch",
     }
 }
 

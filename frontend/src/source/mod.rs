@@ -18,6 +18,7 @@ use wire::SourceId;
 
 use crate::files::layout::{HOT_MS, Node};
 use crate::session::api::ApiError;
+use crate::session::patch::Patch;
 use crate::session::recording::Recorded;
 use crate::session::{Data, Session, paint, read, sources};
 use crate::ui::bind::{self, click, effect, memo, on, shown, text};
@@ -89,12 +90,19 @@ struct Source {
     ruler: HtmlCanvasElement,
 }
 
-/// Goes to uncovered code, back or forth.
-type Go = Rc<dyn Fn(bool)>;
+/// Where to go in the open file.
+enum Place {
+    /// Uncovered code, back or forth.
+    Uncovered { back: bool },
+    /// A line, from 0.
+    Line(usize),
+}
+
+type Go = Rc<dyn Fn(Place)>;
 
 thread_local! {
     static LOAD: State<Load> = State::default();
-    static UNCOVERED: RefCell<Option<Go>> = const { RefCell::new(None) };
+    static GO: RefCell<Option<Go>> = const { RefCell::new(None) };
 }
 
 /// Lines are painted from the columns of the view, or of the recording that is looked at.
@@ -102,6 +110,7 @@ fn paint_of<'a>(
     data: &'a Data,
     sheet: &'a Sheet,
     lens: Option<&'a Recorded>,
+    patch: Option<(&'a Patch, &'a str)>,
     frame_ms: f64,
     selection: Option<(u32, u32)>,
 ) -> Paint<'a> {
@@ -114,6 +123,7 @@ fn paint_of<'a>(
         now_ms: data.now_ms(),
         frame_ms,
         selection,
+        patch,
         glows: lens.is_none(),
     }
 }
@@ -136,8 +146,9 @@ pub fn show(session: Session) -> HtmlElement {
     click(&bind::at(&lens, "button"), move || session.lens.set(None));
     let shared = source.clone();
     effect(move || {
-        // A line shows other counts when the lens does.
+        // A line shows other counts when the lens does, and whether the diff that is open changes it.
         lens_name.with(|_| ());
+        session.patch.track();
         shared.open.borrow_mut().fresh = true;
         paint::request();
     });
@@ -189,8 +200,11 @@ pub fn show(session: Session) -> HtmlElement {
     on(&source.code, "click", move |event: MouseEvent| shared.clicked(&event));
     let shared = source.clone();
     on(&source.ruler, "click", move |event: MouseEvent| shared.jumped(&event));
-    UNCOVERED.set(Some(Rc::new(move |back| source.go_uncovered(back))));
-    on_cleanup(|| UNCOVERED.set(None));
+    GO.set(Some(Rc::new(move |place| match place {
+        Place::Uncovered { back } => source.go_uncovered(back),
+        Place::Line(line) => reveal(&source.code, ROW_PX, line, true),
+    })));
+    on_cleanup(|| GO.set(None));
     section
 }
 
@@ -221,6 +235,7 @@ impl Source {
         let mut open = self.open.borrow_mut();
         let selection = self.session.route.with_untracked(|route| route.lines);
         let lens = self.lens();
+        let patch = self.session.patch.get_untracked();
         read(|data| {
             // A sheet of another shape names other units.
             if open.file.is_none() || open.version != data.view.shape_version {
@@ -236,7 +251,8 @@ impl Source {
             }
             let fresh = std::mem::take(&mut open.fresh);
             let sheet = &open.sheet;
-            let paint = paint_of(data, sheet, lens.as_deref(), frame_ms, selection);
+            let patch = patch.as_deref().map(|patch| (patch, open.path.as_str()));
+            let paint = paint_of(data, sheet, lens.as_deref(), patch, frame_ms, selection);
             rows.update(sheet.n_lines(), fresh, LineRow::new, |row, _, line| {
                 row.show(&paint, line);
             });
@@ -285,12 +301,15 @@ impl Source {
         let (from, to) = self.session.route.with(|route| route.lines)?;
         let lens = self.session.lens_recording();
         let open = self.open.try_borrow().ok()?;
+        let patch = self.session.patch.get();
         read(|data| {
             if open.version != data.view.shape_version || open.file.is_none() {
                 return None;
             }
             let line = from.saturating_sub(1) as usize;
-            let text = describe(&paint_of(data, &open.sheet, lens.as_deref(), 0.0, None), line);
+            let patch = patch.as_deref().map(|patch| (patch, open.path.as_str()));
+            let paint = paint_of(data, &open.sheet, lens.as_deref(), patch, 0.0, None);
+            let text = describe(&paint, line);
             Some(if from == to { text } else { format!("Lines {from}–{to} · {text}") })
         })
     }
@@ -349,9 +368,18 @@ impl Source {
 
 /// Goes to the next uncovered line of the open file, or back to the one before.
 pub fn go_uncovered(back: bool) {
-    let go = UNCOVERED.with_borrow(Clone::clone);
+    go(Place::Uncovered { back });
+}
+
+/// Scrolls the open file, if there is one, to a line, from 0.
+pub fn scroll_to(line: usize) {
+    go(Place::Line(line));
+}
+
+fn go(place: Place) {
+    let go = GO.with_borrow(Clone::clone);
     if let Some(go) = go {
-        go(back);
+        go(place);
     }
 }
 

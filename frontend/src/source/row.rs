@@ -5,6 +5,7 @@ use web_sys::HtmlElement;
 
 use super::layout::{Line, Sheet, Status};
 use crate::session::paint::{Beat, SLOW_MS};
+use crate::session::patch::Patch;
 use crate::ui::dom::{Classed, Words, child};
 use crate::ui::text::{age, grouped, short};
 
@@ -46,8 +47,17 @@ pub(super) struct Paint<'a> {
     pub(super) now_ms: u64,
     pub(super) frame_ms: f64,
     pub(super) selection: Option<(u32, u32)>,
+    /// The diff that is open, and the name of the file in it.
+    pub(super) patch: Option<(&'a Patch, &'a str)>,
     /// Whether hits glow.
     pub(super) glows: bool,
+}
+
+impl Paint<'_> {
+    /// Whether the diff changes a line, from 1.
+    fn changes(&self, line: u32) -> bool {
+        self.patch.is_some_and(|(patch, name)| patch.changes(name, line))
+    }
 }
 
 impl LineRow {
@@ -184,12 +194,13 @@ impl LineRow {
             Status::Uncovered => "line uncovered",
         };
         let selected = if selected { " selected" } else { "" };
+        let changed = if paint.changes(number) { " changed" } else { "" };
         let glow = match (self.glowing, self.flip) {
             (false, _) => "",
             (true, false) => " glow0",
             (true, true) => " glow1",
         };
-        self.outer.set(&format!("{status}{selected}{glow}"));
+        self.outer.set(&format!("{status}{selected}{changed}{glow}"));
         true
     }
 }
@@ -247,6 +258,9 @@ impl Pace {
 /// A sentence about a line: its units, their counts, and when they were hit.
 pub(super) fn describe(paint: &Paint<'_>, line: usize) -> String {
     let mut text = format!("Line {}", line + 1);
+    if paint.changes(line as u32 + 1) {
+        text.push_str(", changed by the diff");
+    }
     let marks = paint.sheet.marks(line);
     if marks.is_empty() {
         text.push_str(" · nothing to cover");

@@ -2,6 +2,7 @@
 //! library at the version of the one `Cargo.lock`, and the links of `frontend/index.html` that
 //! Trunk would replace.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
@@ -9,6 +10,9 @@ use std::{env, fs};
 
 use crate::html::{self, Element};
 use crate::pack;
+
+/// What Leptos's streams are called, in names of exports and, but for the case, of classes.
+const STREAMS: &str = "intounderlying";
 
 /// What the page is made of: a change in any of it makes the page anew.
 const PARTS: &[&str] = &["frontend", "shared", "static", "Cargo.toml", "Cargo.lock"];
@@ -57,15 +61,28 @@ fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
     worker(&folder, out, &dist)?;
 
     let mut page = String::new();
+    let mut styles = String::new();
+    let is_style = |element: &Element| attribute(element, "rel") == Some("css");
+    let last_style = elements.iter().rposition(is_style);
     let mut at = 0;
-    for element in &elements {
+    for (place, element) in elements.iter().enumerate() {
         page.push_str(&html[at..element.range.start]);
         at = element.range.end;
-        let replaced = replace(element, root, &dist, &program)
-            .map_err(|reason| format!("frontend/index.html: {reason}"))?;
-        page.push_str(&replaced);
+        let fail = |reason| format!("frontend/index.html: {reason}");
+        if is_style(element) {
+            // Packed together they are a kilobyte less.
+            styles.push_str(&lean_style(element, root).map_err(fail)?);
+            if last_style == Some(place) {
+                let name = format!("page-{}.css", pack::hash(styles.as_bytes()));
+                put(&dist, &name, styles.as_bytes())?;
+                page.push_str(&format!("<link rel=\"stylesheet\" href=\"/{name}\">"));
+            }
+            continue;
+        }
+        page.push_str(&replace(element, root, &dist, &program).map_err(fail)?);
     }
     page.push_str(&html[at..]);
+    let mut page = without(&page, "<!--", "-->");
     if !elements.iter().any(|element| attribute(element, "rel") == Some("rust")) {
         // As Trunk does where no link says what to build: at the end of the head.
         let head = page.find("</head>").unwrap_or(page.len());
@@ -170,23 +187,36 @@ fn bind(wasm: &Path, name: &str, out: &Path, dist: &Path) -> Result<(Vec<u8>, Ve
     let folder = out.join("bindgen");
     let _ = fs::remove_dir_all(&folder);
     let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
+    let failed = |error| format!("wasm-bindgen: {error:#}");
     bindgen
         .input_path(&wasm)
         .web(true)
-        .and_then(|bindgen| {
-            bindgen
-                .typescript(false)
-                .remove_name_section(true)
-                .remove_producers_section(true)
-                .generate(&folder)
-        })
-        .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
+        .map_err(failed)?
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true);
+    let mut output = bindgen.generate_output().map_err(failed)?;
+    let module = output.wasm_mut();
+    // Streams for server functions, which the page has none of, are there for being exported only.
+    let streams = module.exports.iter().filter(|export| export.name.contains(STREAMS));
+    for export in streams.map(|export| export.id()).collect::<Vec<_>>() {
+        module.exports.delete(export);
+    }
+    walrus::passes::gc::run(module);
+    let mut names = Names::default();
+    for import in module.imports.iter_mut() {
+        names.shorten(&mut import.name);
+    }
+    for export in module.exports.iter_mut() {
+        names.shorten(&mut export.name);
+    }
+    output.emit(&folder).map_err(failed)?;
     let read = |name: &str| {
         fs::read(folder.join(name)).map_err(|error| format!("wasm-bindgen's {name}: {error}"))
     };
     let js = read(&format!("{name}.js"))?;
     let js = String::from_utf8(js).map_err(|_| "wasm-bindgen's script is no text")?;
-    let made = (read(&format!("{name}_bg.wasm"))?, lean(&js).into_bytes());
+    let made = (read(&format!("{name}_bg.wasm"))?, names.replace(&lean(&js, &names)).into_bytes());
     // Scripts that crates bring along.
     let snippets = folder.join("snippets");
     for path in pack::files(&snippets) {
@@ -196,18 +226,103 @@ fn bind(wasm: &Path, name: &str, out: &Path, dist: &Path) -> Result<(Vec<u8>, Ve
     Ok(made)
 }
 
+/// Short names for what a program and its script know each other by. wasm-bindgen ends them in
+/// hashes, which no packing makes smaller: without them the page is 6 KB less to load.
+#[derive(Default)]
+struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// Gives a name of wasm-bindgen's own its short one.
+    fn shorten(&mut self, name: &mut String) {
+        // Others, such as `memory`, may stand for something else in the script.
+        if ["__wb", "__wasm_bindgen", "wasm_bindgen__"].iter().any(|own| name.starts_with(own)) {
+            let mut number = self.0.len();
+            let short = self.0.entry(name.clone()).or_insert_with(|| {
+                let mut short = String::from("$");
+                loop {
+                    short.push(char::from(b'a' + (number % 26) as u8));
+                    number /= 26;
+                    if number == 0 {
+                        return short;
+                    }
+                }
+            });
+            name.clone_from(short);
+        }
+    }
+
+    /// Whether it is a function of wasm-bindgen's that nothing imports.
+    fn lack(&self, function: &str) -> bool {
+        function.starts_with("__wb") && !self.0.contains_key(function)
+    }
+
+    /// The script with the short names.
+    fn replace(&self, js: &str) -> String {
+        let mut out = String::with_capacity(js.len());
+        let mut rest = js;
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+        while let Some(start) = rest.find(is_word) {
+            out.push_str(&rest[..start]);
+            let length = rest[start..].find(|c| !is_word(c)).unwrap_or(rest.len() - start);
+            let (word, after) = rest[start..].split_at(length);
+            out.push_str(self.0.get(word).map_or(word, String::as_str));
+            rest = after;
+        }
+        out + rest
+    }
+}
+
 /// A script of wasm-bindgen without its comments and indentation, which are more than half a kilobyte
-/// even when packed. It has no text that goes over lines.
-fn lean(js: &str) -> String {
+/// even when packed, and without what the program does not need. It has no text that goes over
+/// lines.
+fn lean(js: &str, names: &Names) -> String {
     let mut out = String::with_capacity(js.len());
     let mut in_comment = false;
-    for line in js.lines().map(str::trim_start) {
-        in_comment |= line.starts_with("/**");
-        if !in_comment && !line.is_empty() && !line.starts_with("//") {
-            out.push_str(line);
-            out.push('\n');
+    // How what is left out ends.
+    let mut until: Option<String> = None;
+    for line in js.lines() {
+        let text = line.trim_start();
+        if let Some(end) = &until {
+            if line.starts_with(end.as_str()) || (end == ";" && line.ends_with(';')) {
+                until = None;
+            }
+            continue;
         }
-        in_comment &= !line.contains("*/");
+        let is_streams = text.to_ascii_lowercase().contains(STREAMS);
+        if is_streams && line.starts_with("export class ") {
+            until = Some("}".to_owned());
+        } else if is_streams && (line.starts_with("const ") || line.starts_with("if ")) {
+            until = Some(";".to_owned()).filter(|_| !line.ends_with(';'));
+        } else if text.split_once(": function(").is_some_and(|(name, _)| names.lack(name)) {
+            let end = format!("{}}}", &line[..line.len() - text.len()]);
+            until = Some(end).filter(|_| !line.ends_with("},"));
+        } else {
+            in_comment |= text.starts_with("/**");
+            if !in_comment && !text.is_empty() && !text.starts_with("//") {
+                out.push_str(text);
+                out.push('\n');
+            }
+            in_comment &= !text.contains("*/");
+        }
+    }
+    out
+}
+
+/// A style sheet without its comments and indentation.
+fn lean_style(element: &Element, root: &Path) -> Result<String, String> {
+    let link = attribute(element, "href").ok_or("a style has no href")?;
+    let css = fs::read_to_string(root.join("frontend").join(link));
+    let css = without(&css.map_err(|error| format!("{link}: {error}"))?, "/*", "*/");
+    let lines = css.lines().map(str::trim).filter(|line| !line.is_empty());
+    Ok(lines.flat_map(|line| [line, "\n"]).collect())
+}
+
+/// A text without what lies between these two, and without them.
+fn without(text: &str, start: &str, end: &str) -> String {
+    let mut parts = text.split(start);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str(part.split_once(end).map_or("", |(_, after)| after));
     }
     out
 }
@@ -240,11 +355,6 @@ fn replace(
         if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") }
     };
     match kind {
-        "css" => {
-            let bytes = read(&path)?;
-            put(dist, &hashed(&bytes), &bytes)?;
-            Ok(format!("<link rel=\"stylesheet\" href=\"/{}\">", hashed(&bytes)))
-        }
         "icon" => {
             let bytes = read(&path)?;
             put(dist, &hashed(&bytes), &bytes)?;

@@ -34,6 +34,18 @@ pub struct DiffError {
 }
 
 impl Diff {
+    /// Whether a text has what makes a unified diff, damaged or not: the head of a file or of a hunk.
+    pub fn is_in(text: &str) -> bool {
+        let mut before = "";
+        text.lines().any(|line| {
+            let is_head = line.starts_with("diff --git a/")
+                || line.starts_with("@@ -")
+                || line.starts_with("+++ ") && before.starts_with("--- ");
+            before = line;
+            is_head
+        })
+    }
+
     /// Reads a unified diff. Whatever stands between its parts, as in a mail, is passed over.
     ///
     /// # Errors
@@ -50,6 +62,9 @@ impl Diff {
                 (seen, in_file) = (true, true);
                 let path = file_name(name);
                 files.push(DiffFile { path, lines: Vec::new() });
+            } else if in_file && line.starts_with("@@@ ") {
+                let reason = "the combined diff of a merge; one against a single parent is needed";
+                return Err(DiffError { line: index + 1, reason });
             } else if let Some(hunk) = line.strip_prefix("@@ ") {
                 let fail = |reason| DiffError { line: index + 1, reason };
                 let (old, mut number, new) = ranges(hunk).ok_or(fail("not a hunk's header"))?;
@@ -264,12 +279,26 @@ mod tests {
     }
 
     #[test]
+    fn a_diff_is_known_by_its_heads() {
+        assert!(Diff::is_in(DIFF));
+        assert!(Diff::is_in("From 1 Mon Sep 17\nSubject: x\n---\n a | 1 +\n\n--- a\n+++ b\n"));
+        assert!(Diff::is_in("@@ -1 +1 @@\n"));
+        for text in ["", "mode: set\n", "--- \n+ x\n+++ y\n", "# see @@ -1\n"] {
+            assert!(!Diff::is_in(text), "{text}");
+        }
+    }
+
+    #[test]
     fn errors_name_the_line() {
         for (text, message) in [
             ("hello\n", "line 1: no unified diff"),
             ("+++ b/a\n@@ -1 +1\n", "line 2: not a hunk's header"),
             ("@@ -1 +1 @@\n", "line 1: a hunk without a file"),
             ("+++ b/a\n@@ -1,2 +1 @@\n-x\n", "line 2: the hunk is cut short"),
+            (
+                "diff --cc a\n--- a/a\n+++ b/a\n@@@ -1 -1 +1 @@@\n",
+                "line 4: the combined diff of a merge; one against a single parent is needed",
+            ),
             (
                 "+++ b/a\n@@ -1 +1 @@\n-x\n-y\n",
                 "line 4: the hunk has other lines than its header says",

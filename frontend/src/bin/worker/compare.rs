@@ -54,13 +54,14 @@ pub(crate) fn compare(operation: &str, a: Kept, b: Kept) -> Option<Kept> {
     Some(Kept { about, profile })
 }
 
+/// Whether a profile was made by [`compare`].
+pub(crate) fn is_computed(about: &About) -> bool {
+    about.format.starts_with(COMPUTED)
+}
+
 /// What a profile is called within the name of another.
 fn name(about: &About) -> String {
-    if about.format.starts_with(COMPUTED) {
-        format!("({})", about.name)
-    } else {
-        about.name.clone()
-    }
+    if is_computed(about) { format!("({})", about.name) } else { about.name.clone() }
 }
 
 /// What `new` has more than `old`: `+3.2 % of statements, 41 units more than a.out`.

@@ -1,5 +1,6 @@
 //! Files as the browser gives them: what they are, and their bytes.
 
+use algebra::patch::Diff;
 use formats::limits::Limits;
 use formats::pods::{self, Part};
 use formats::{HEAD_BYTES, Outcome, Place, ReadError, Reading, archive};
@@ -26,6 +27,8 @@ pub(crate) struct Found {
     pub(crate) read: Vec<String>,
     /// Sources.
     pub(crate) sources: Sources,
+    /// Diffs: name and text of each.
+    pub(crate) diffs: Vec<(String, String)>,
     /// What could not be read: file, place and reason.
     pub(crate) unread: Vec<String>,
 }
@@ -48,9 +51,14 @@ const REPORT_MS: f64 = 100.0;
 /// Ends of the names of files that are taken as sources.
 const SOURCES: &[&str] = &[".go", ".y", "/go.mod"];
 
+/// Ends of the names of diffs and of mails with diffs, whose heads say nothing yet.
+const DIFFS: &[&str] = &[".diff", ".patch", ".eml", ".mbox"];
+/// Largest file that may be a diff.
+const DIFF_BYTES: f64 = (64 << 20) as f64;
+
 /// What was expected of a file.
 const EXPECTED: &str = "neither coverage data nor a source: expected a Go text profile, which begins \
-    with “mode:”, covmeta.* and covcounters.* files, an archive of them, or .go files";
+    with “mode:”, covmeta.* and covcounters.* files, an archive of them, .go files, or a unified diff";
 
 impl Sources {
     /// Those that the page knows.
@@ -59,7 +67,7 @@ impl Sources {
         let modules = names.iter().filter_map(|name| name.strip_suffix("/go.mod"));
         Self {
             modules: modules.map(str::to_owned).collect(),
-            blobs: blobs.iter().map(JsCast::unchecked_into).collect(),
+            blobs: blobs.iter().map(blob).collect(),
             names,
         }
     }
@@ -204,7 +212,7 @@ pub(crate) fn read(mut inputs: Vec<Input>) -> Found {
         found.unread.push(format!("{name}: {error}"));
     }
     // A folder holds all sorts of things; what was given by itself is meant.
-    let nothing = outcome.opened.is_empty() && found.sources.is_empty();
+    let nothing = outcome.opened.is_empty() && found.sources.is_empty() && found.diffs.is_empty();
     for name in strangers {
         if !name.contains('/') || nothing {
             found.unread.push(format!("{name}: {EXPECTED}"));
@@ -236,7 +244,10 @@ fn read_one(
     let known = pods::part(name).is_some() || formats::sniff(&head).is_some();
     if !known && !archive::sniff(&head) {
         report.done_bytes += size;
-        return Ok(false);
+        if size > DIFF_BYTES || !may_be_diff(name, name, &head) {
+            return Ok(false);
+        }
+        return Ok(found.diff(name, &bytes(blob, size, &mut |_| {})?));
     }
     let all = if size <= HEAD_BYTES as f64 {
         report.done_bytes += size;
@@ -245,8 +256,8 @@ fn read_one(
         bytes(blob, size, &mut |n_bytes| report.step(name, n_bytes))?
     };
     if !known {
-        let mut sources = ArchiveSources { archive: name, sources: &mut found.sources };
-        let unpacked = reading.add_archive(name, &all, &Limits::default(), &mut sources);
+        let mut others = ArchiveOthers { archive: name, found: &mut *found };
+        let unpacked = reading.add_archive(name, &all, &Limits::default(), &mut others);
         found.read.extend(unpacked.read);
         return match unpacked.error {
             // Folders hold archives of all sorts, damaged ones for tests among them.
@@ -259,20 +270,59 @@ fn read_one(
     Ok(true)
 }
 
-/// Takes the sources out of an archive.
-struct ArchiveSources<'a> {
+/// Takes sources and diffs out of an archive.
+struct ArchiveOthers<'a> {
     archive: &'a str,
-    sources: &'a mut Sources,
+    found: &'a mut Found,
 }
 
-impl archive::Sink for ArchiveSources<'_> {
-    fn wants(&mut self, name: &str, _: &[u8]) -> bool {
-        is_source(name) && !is_hidden(name.strip_prefix(self.archive).unwrap_or(name))
+impl archive::Sink for ArchiveOthers<'_> {
+    fn wants(&mut self, name: &str, head: &[u8]) -> bool {
+        let inner = name.strip_prefix(self.archive).unwrap_or(name);
+        !is_hidden(inner) && (is_source(name) || may_be_diff(inner, name, head))
     }
 
     fn take(&mut self, name: &str, bytes: &[u8]) -> usize {
-        self.sources.push(name.to_owned(), blob_of(bytes));
-        bytes.len()
+        if is_source(name) {
+            self.found.sources.push(name.to_owned(), blob_of(bytes));
+            bytes.len()
+        } else if self.found.diff(name, bytes) {
+            bytes.len()
+        } else {
+            0
+        }
+    }
+}
+
+/// Whether it is worth a look whether a file is a diff; `place` is where it lies in what was given.
+/// Sources have diffs deep in their folders that are about something else.
+fn may_be_diff(place: &str, name: &str, head: &[u8]) -> bool {
+    place.matches('/').count() <= 1
+        && (DIFFS.iter().any(|end| name.ends_with(end))
+            || head.starts_with(b"From ")
+            || Diff::is_in(&String::from_utf8_lossy(head)))
+}
+
+impl Found {
+    /// Takes a diff, or says what is wrong with it; `false` if it is none.
+    fn diff(&mut self, name: &str, bytes: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(bytes);
+        if !Diff::is_in(&text) {
+            return false;
+        }
+        match Diff::parse(&text) {
+            Ok(_) => self.diffs.push((name.to_owned(), text.into_owned())),
+            Err(error) => self.unread.push(format!("{name}: {error}")),
+        }
+        true
+    }
+}
+
+/// A blob as it is, or that of a text.
+fn blob(value: JsValue) -> Blob {
+    match value.as_string() {
+        Some(text) => blob_of(text.as_bytes()),
+        None => value.unchecked_into(),
     }
 }
 
@@ -327,8 +377,22 @@ mod tests {
         assert!(is_source("a/b.go") && is_source("go.mod") && is_source("a/go.mod"));
         assert!(!is_source("a/b.gob") && !is_source("a/ago.mod"));
         assert!(is_hidden("a/.git/b") && !is_hidden(".cover.out") && !is_hidden("a/b"));
+        assert!(may_be_diff("x.patch", "x.patch", b"") && !may_be_diff("a/b/x.patch", "", b""));
+        assert!(
+            may_be_diff("/x", "a.zip/x", b"diff --git a/x b/x\n") && !may_be_diff("x", "x", b"x")
+        );
         assert_eq!(module_of("// x\nmodule \"example.com/m\" // y\n"), Some("example.com/m"));
         assert_eq!(module_of("go 1.26\n"), None);
         assert_eq!(megabytes(3_449_999.0), "3.4");
+    }
+
+    #[test]
+    fn diffs_are_taken_whole_or_refused_with_their_place() {
+        let mut found = Found::default();
+        assert!(!found.diff("notes.patch", b"nothing of the kind\n"));
+        assert!(found.diff("a.diff", b"--- a/x.go\n+++ b/x.go\n@@ -1 +1 @@\n-x\n+y\n"));
+        assert!(found.diff("b.diff", b"--- a/x.go\n+++ b/x.go\n@@ -1,3 +1 @@\n-x\n"));
+        assert_eq!(found.diffs.len(), 1);
+        assert_eq!(found.unread, ["b.diff: line 3: the hunk is cut short"]);
     }
 }

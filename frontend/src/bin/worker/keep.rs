@@ -4,6 +4,7 @@
 //! coverglass 1
 //!   profiles   id → [message*]            as they went to the page
 //!   sources    "all" → [names, ends, blob]    one blob, cut at the ends
+//!              "diff" → [name, text]
 //! ```
 //!
 //! A browser may refuse, or have no room: then nothing is kept, and nothing else is different.
@@ -25,6 +26,7 @@ const VERSION: u32 = 1;
 const PROFILES: &str = "profiles";
 const SOURCES: &str = "sources";
 const ALL: &str = "all";
+const DIFF: &str = "diff";
 /// Sources beyond this are not kept, in bytes.
 const SOURCE_BYTES: f64 = (64 << 20) as f64;
 
@@ -108,6 +110,24 @@ impl Keep {
         found.await.unwrap_or_default()
     }
 
+    /// Keeps a diff in the place of the one before.
+    pub(crate) async fn put_diff(&self, name: &str, text: &str) {
+        let value = Array::of2(&name.into(), &text.into());
+        self.write(SOURCES, |store| store.put_with_key(&value, &DIFF.into()).map(drop)).await;
+    }
+
+    /// Name and text of the diff that is kept.
+    pub(crate) async fn diff(&self) -> Option<(String, String)> {
+        let (_, store) = self.store(SOURCES, IdbTransactionMode::Readonly)?;
+        let value: Array = result(&store.get(&DIFF.into()).ok()?).await?.dyn_into().ok()?;
+        Some((value.get(0).as_string()?, value.get(1).as_string()?))
+    }
+
+    /// Forgets the diff.
+    pub(crate) async fn forget_diff(&self) {
+        self.write(SOURCES, |store| store.delete(&DIFF.into()).map(drop)).await;
+    }
+
     /// The messages of each profile that is kept.
     pub(crate) async fn profiles(&self) -> Vec<Vec<Vec<u8>>> {
         let found = async {
@@ -127,7 +147,7 @@ impl Keep {
         found.await.unwrap_or_default()
     }
 
-    /// Forgets a profile; all of them and the sources for an empty id.
+    /// Forgets a profile; all of them, the sources and the diff for an empty id.
     pub(crate) async fn forget(&self, id: &str) {
         if id.is_empty() {
             self.write(PROFILES, |store| store.clear().map(drop)).await;

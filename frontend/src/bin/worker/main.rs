@@ -6,6 +6,7 @@
 mod compare;
 mod input;
 mod keep;
+mod looked;
 mod opened;
 
 use coverage::Profile;
@@ -43,6 +44,11 @@ fn send_frames(message: &[u8]) {
     let buffer = Uint8Array::from(message).buffer();
     let transfer = Array::of1(&buffer);
     let _ = scope().post_message_with_transfer(&Array::of2(&"frames".into(), &buffer), &transfer);
+}
+
+/// Hands the page a diff, which may be new or kept.
+fn send_diff(name: &str, text: &str, is_new: bool) {
+    answer(&Array::of4(&"diff".into(), &name.into(), &text.into(), &is_new.into()));
 }
 
 fn progress(thousandths: u32, text: &str) {
@@ -96,6 +102,21 @@ async fn work(job: Array) {
             done(&[], "");
         }
         "compare" => compare(&text(1), &text(2), &text(3)).await,
+        "patch" => {
+            looked::patch(&text(1), &text(2), job.get(3).as_string()).await;
+            answer(&Array::of1(&"over".into()));
+        }
+        "report" => {
+            let sources = input::Sources::of(&list(3), &list(4));
+            looked::save(&text(1), job.get(2).as_string(), &sources).await;
+            answer(&Array::of1(&"over".into()));
+        }
+        "forget diff" => {
+            if let Some(keep) = Keep::open().await {
+                keep.forget_diff().await;
+            }
+            answer(&Array::of1(&"over".into()));
+        }
         "restore" => {
             if let Some(keep) = Keep::open().await {
                 let sources = keep.sources().await;
@@ -104,6 +125,9 @@ async fn work(job: Array) {
                 }
                 for messages in keep.profiles().await {
                     messages.iter().for_each(|message| send_frames(message));
+                }
+                if let Some((name, text)) = keep.diff().await {
+                    send_diff(&name, &text, false);
                 }
             }
             done(&[], "");
@@ -199,9 +223,16 @@ async fn read(inputs: Vec<Input>, known: input::Sources) {
         }
         kept.push((id, messages));
     }
+    let diff = joined(found.diffs);
+    if let Some((name, text)) = &diff {
+        send_diff(name, text, true);
+    }
     // The page shows what is there while the rest is done.
     let keep = Keep::open().await;
     if let Some(keep) = &keep {
+        if let Some((name, text)) = &diff {
+            keep.put_diff(name, text).await;
+        }
         for (id, messages) in &kept {
             keep.put(id, messages).await;
         }
@@ -218,4 +249,13 @@ async fn read(inputs: Vec<Input>, known: input::Sources) {
         }
     }
     done(&found.unread, &first);
+}
+
+/// Diffs that came together as one: name and text.
+fn joined(diffs: Vec<(String, String)>) -> Option<(String, String)> {
+    let n_more = diffs.len().saturating_sub(1);
+    let (names, texts): (Vec<_>, Vec<_>) = diffs.into_iter().unzip();
+    let first = names.into_iter().next()?;
+    let name = if n_more == 0 { first } else { format!("{first} and {n_more} more") };
+    Some((name, texts.join("\n")))
 }

@@ -100,20 +100,26 @@ pub(crate) fn messages(about: &About, profile: &Profile, sources: &Sources) -> V
     }
 }
 
-fn complete(profile: &Profile, sources: &Sources) -> Profile {
+/// The profile with the names that sources give to its functions and modules.
+pub(crate) fn complete(profile: &Profile, sources: &Sources) -> Profile {
     let modules: Vec<&str> = sources.modules.iter().map(String::as_str).collect();
     named::complete(profile, &modules, |path| {
-        let at = sources.names.iter().position(|name| name == path).or_else(|| {
-            let names = || sources.names.iter().map(String::as_str);
-            let found = algebra::paths::best_match(path, names())?;
-            let files = profile.shape().files().iter().map(|file| file.path.as_str());
-            algebra::paths::best_match(found, files).filter(|&back| back == path)?;
-            names().position(|name| name == found)
-        });
-        let blob = at.and_then(|at| sources.blobs.get(at));
-        let text = blob.and_then(|blob| bytes(blob, blob.size(), &mut |_| {}).ok());
+        let text = text_of(profile, sources, path);
         text.map_or_else(Vec::new, |text| go_source::named_extents(&String::from_utf8_lossy(&text)))
     })
+}
+
+/// The text of a file of a profile, if it is among sources.
+pub(crate) fn text_of(profile: &Profile, sources: &Sources, path: &str) -> Option<Vec<u8>> {
+    let names = || sources.names.iter().map(String::as_str);
+    let at = names().position(|name| name == path).or_else(|| {
+        let found = algebra::paths::best_match(path, names())?;
+        let files = profile.shape().files().iter().map(|file| file.path.as_str());
+        algebra::paths::best_match(found, files).filter(|&back| back == path)?;
+        names().position(|name| name == found)
+    })?;
+    let blob = sources.blobs.get(at)?;
+    bytes(blob, blob.size(), &mut |_| {}).ok()
 }
 
 /// The id of the profile that messages bring.

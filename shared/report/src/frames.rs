@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use algebra::Origin;
-use anyhow::{Context, Result};
 use coverage::{Package, Profile, UnitIdx};
 use formats::go_source;
 use wire::frame::{Counts, Frame as _, PackageCounts, Process, State};
 use wire::{RelayToViewer, SourceId, Table, TableId, VERSION};
 
-use crate::sources::Sources;
+use crate::{Modules, ReportError};
 
 /// The clock of a report: a day after anything in it happened, so that nothing is news.
 const NOW_MS: u64 = 86_400_000;
@@ -18,12 +17,12 @@ const NOW_MS: u64 = 86_400_000;
 const HANDLE: u32 = 1;
 
 /// The messages that show a profile, as one.
-pub(super) fn encode(
+pub(crate) fn encode(
     profile: &Profile,
     title: &str,
-    sources: &Sources,
+    modules: Modules<'_>,
     texts: &BTreeMap<String, Vec<u8>>,
-) -> Result<Vec<u8>> {
+) -> Result<Vec<u8>, ReportError> {
     let profile = &algebra::with_functions(profile, |path| {
         let text = texts.get(path.as_str()).map(|text| String::from_utf8_lossy(text));
         go_source::named_extents(&text.unwrap_or_default())
@@ -36,10 +35,10 @@ pub(super) fn encode(
     RelayToViewer::Process(process).encode(&mut message);
     let mut ids = Vec::new();
     let mut packages = Vec::new();
-    for (package, (table, counts)) in (0..).zip(tables(profile, sources, texts)) {
+    for (package, (table, counts)) in (0..).zip(tables(profile, modules, texts)) {
         let bytes = table.encode();
         Table::decode(&bytes)
-            .with_context(|| format!("package {} does not fit into a report", table.package))?;
+            .map_err(|source| ReportError::Package { package: table.package, source })?;
         ids.push(TableId::of(&bytes));
         RelayToViewer::Table(bytes).encode(&mut message);
         let hit = (0u32..).zip(counts).filter(|(_, count)| *count > 0);
@@ -50,14 +49,14 @@ pub(super) fn encode(
     RelayToViewer::Counts(Counts { handle: HANDLE, at_ms: 0, packages }).encode(&mut message);
     let state = State::Ended;
     RelayToViewer::State { handle: HANDLE, at_ms: 0, state }.encode(&mut message);
-    RelayToViewer::decode(&message).context("the profile does not fit into a report")?;
+    RelayToViewer::decode(&message).map_err(ReportError::Profile)?;
     Ok(message)
 }
 
 /// Every package with its counts, in the order of the units of its table.
 fn tables(
     profile: &Profile,
-    sources: &Sources,
+    modules: Modules<'_>,
     texts: &BTreeMap<String, Vec<u8>>,
 ) -> Vec<(Table, Vec<u64>)> {
     let shape = profile.shape();
@@ -65,15 +64,15 @@ fn tables(
     // Without a module, a package would be shown as one of the language's own.
     let is_homeless = |package: &&Package| {
         package.module.is_empty()
-            && sources.module_of(&package.path).is_none()
+            && modules(&package.path).is_none()
             && algebra::origin(package, &main) != Origin::Std
     };
     let homeless = shape.packages().iter().filter(is_homeless);
-    let common = super::common(homeless.map(|package| package.path.as_str()));
+    let common = crate::common(homeless.map(|package| package.path.as_str()));
     let mut tables = Table::of_shape(shape, profile.mode());
     for (package, (table, _)) in shape.packages().iter().zip(&mut tables) {
         let known = Some(package.module.as_str()).filter(|module| !module.is_empty());
-        let module = known.or_else(|| sources.module_of(&package.path));
+        let module = known.or_else(|| modules(&package.path));
         let origin = algebra::origin(package, &main);
         let otherwise = match origin {
             Origin::Std => "",

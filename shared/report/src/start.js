@@ -11,7 +11,7 @@ const unpack = async (name) => {
 };
 
 // What only a running program has a use for.
-const keys = ["m", "Space", "t", "3"];
+const keys = ["m", "Space", "t", "3", "4", "N", "P"];
 for (const row of document.querySelectorAll("#dialog-keys .keys > div")) {
   const marks = [...row.querySelectorAll("kbd")];
   const dead = marks.filter((mark) => keys.includes(mark.textContent));
