@@ -148,7 +148,7 @@ fn connection(session: Session, pill: &Element) {
         Link::Connecting | Link::Report => String::new(),
     });
     let retry = by_id("retry");
-    shown(&retry, move || matches!(session.link.get(), Link::Lost(_) | Link::Refused(_)));
+    shown(&retry, move || session.link.with(Link::is_down));
     click(&retry, move || session.retry());
 }
 

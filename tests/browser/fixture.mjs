@@ -2,6 +2,7 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
@@ -93,6 +94,32 @@ export class World {
       env: this.env(env),
     });
     return { ...relay, url: relay.line };
+  }
+
+  /**
+   * A web server as anybody has one: the page, files by their paths, and no relay behind it.
+   * `asked` are the paths that were asked for.
+   */
+  async host(files = {}) {
+    const relay = await this.relay({ args: ["--no-collector"] });
+    const asked = [];
+    const server = createServer(async (request, answer) => {
+      const { pathname } = new URL(request.url, relay.url);
+      asked.push(pathname);
+      const none = pathname === "/ws" || pathname.startsWith("/api/");
+      if (pathname in files) {
+        answer.end(files[pathname]);
+      } else if (none || (pathname.includes(".") && !/\.(js|wasm|css|svg)$/.test(pathname))) {
+        answer.writeHead(404, { "content-type": "text/html" }).end("<!doctype html><title>Not here</title>");
+      } else {
+        const page = await fetch(relay.url + pathname);
+        answer.writeHead(page.status, { "content-type": page.headers.get("content-type") });
+        answer.end(Buffer.from(await page.arrayBuffer()));
+      }
+    });
+    await new Promise((done) => server.listen(0, "127.0.0.1", done));
+    this.#undo.push(() => server.closeAllConnections() ?? server.close());
+    return { url: `http://127.0.0.1:${server.address().port}`, asked };
   }
 
   /** Builds a program of tests/programs; gives the path of its binary. */
@@ -213,6 +240,10 @@ export const paste = (page, text) =>
     clipboardData.setData("text/plain", text);
     document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
   }, text);
+
+/** Waits until an opened profile is shown, and as wanted. */
+export const opened = (page, wanted = (found) => found.units > 0) =>
+  state(page, (found) => found.route.includes("opened=") && wanted(found));
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 

@@ -5,10 +5,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { World, drop, missing, paste, root, state, violations } from "./fixture.mjs";
-
-const opened = (page, wanted = (found) => found.units > 0) =>
-  state(page, (found) => found.route.includes("opened=") && wanted(found));
+import { World, drop, missing, opened, paste, root, state, violations } from "./fixture.mjs";
 
 describe("the offline page", { skip: missing(), concurrency: false }, () => {
   let world;

@@ -86,3 +86,20 @@ fn what_can_be_no_report_is_refused_and_nothing_written() {
         assert!(!scratch.join("r.html").exists(), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_source_of_another_version_is_warned_of() {
+    let scratch = scratch();
+    scratch.folder("source/b");
+    fs::write(scratch.join("source/b/b.go"), "package b\n\nfunc B() {}\n").expect("it is kept");
+    let output = run(&scratch, &["cover.out", "-o", "r.html", "--source", "source"]);
+    assert!(output.status.success(), "{}", errors(&output));
+    let expected = "coverglass: warning: ex.com/a/b/b.go: the source is of another version than \
+                    the counts: it has no 3.10,5.2\n";
+    assert_eq!(errors(&output), expected);
+    let mut command = Command::new(coverglass());
+    command.args(["summary", "--by", "function", "cover.out", "--source", "source"]);
+    let output = command.current_dir(scratch.path()).output().expect("coverglass starts");
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(errors(&output), expected);
+}

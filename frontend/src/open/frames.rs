@@ -28,8 +28,8 @@ pub struct About {
     pub notes: Vec<String>,
 }
 
-/// Length that a message is filled up to, in bytes.
-const MESSAGE_BYTES: usize = 2 << 20;
+/// Length that a message is filled up to, in bytes: the page takes each in at once.
+const MESSAGE_BYTES: usize = 256 << 10;
 
 /// The id of a profile: a hash of its structure and its counts.
 pub fn id(profile: &Profile) -> [u8; 16] {

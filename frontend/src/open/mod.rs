@@ -7,6 +7,7 @@ pub mod named;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use gloo::timers::callback::Timeout;
 use js_sys::{Array, Function};
 use leptos::prelude::{document, window};
 use leptos::task::spawn_local;
@@ -137,9 +138,15 @@ struct Walk {
     session: Session,
     names: Array,
     files: Array,
+    /// Files and folders that have yet to be looked at.
+    entries: Array,
     /// Answers that are waited for.
     left: Cell<u32>,
 }
+
+/// Entries that are looked at in one go. The browser tells all answers that it has at once, and the
+/// page stands still meanwhile.
+const ENTRIES: u32 = 100;
 
 thread_local! {
     /// The walk under way. One that is not this one any more was cancelled.
@@ -147,13 +154,13 @@ thread_local! {
 }
 
 fn dropped(session: Session, transfer: &DataTransfer) {
-    let (names, files) = (Array::new(), Array::new());
-    let walk = Rc::new(Walk { session, names, files, left: Cell::new(1) });
+    let [names, files, entries] = std::array::from_fn(|_| Array::new());
+    let walk = Rc::new(Walk { session, names, files, entries, left: Cell::new(1) });
     WALK.set(Some(walk.clone()));
     let items = transfer.items();
     for item in (0..items.length()).filter_map(|at| items.get(at)) {
         match item.webkit_get_as_entry() {
-            Ok(Some(entry)) => walk.visit(&entry),
+            Ok(Some(entry)) => drop(walk.entries.push(&entry)),
             // What was copied is no entry of a file system.
             _ => {
                 if let Ok(Some(file)) = item.get_as_file() {
@@ -189,15 +196,15 @@ impl Walk {
         }
     }
 
-    /// Asks for more of a folder; browsers give a hundred entries at a time, and none at its end.
+    /// Asks for more of a folder; browsers give some entries at a time, and none at its end.
     fn next(self: &Rc<Self>, reader: FileSystemDirectoryReader) {
         let (walk, more) = (self.clone(), reader.clone());
         let found = move |entries: JsValue| {
             let entries: Array = entries.unchecked_into();
             for entry in entries.iter() {
-                walk.visit(entry.unchecked_ref());
+                walk.entries.push(&entry);
             }
-            if entries.length() > 0 {
+            if entries.length() > 0 && walk.is_current() {
                 let text = format!("Looking through folders: {} files", walk.names.length());
                 walk.session.opening.set(Some(Progress { thousandths: 0, text }));
                 walk.next(more);
@@ -216,20 +223,32 @@ impl Walk {
         (found, Closure::once_into_js(move |_: JsValue| walk.done()).unchecked_into())
     }
 
+    fn is_current(self: &Rc<Self>) -> bool {
+        WALK.with_borrow(|walk| walk.as_ref().is_some_and(|walk| Rc::ptr_eq(walk, self)))
+    }
+
     fn done(self: &Rc<Self>) {
         self.left.set(self.left.get() - 1);
-        if self.left.get() > 0 {
+        if self.left.get() > 0 || !self.is_current() {
             return;
         }
-        let current = WALK.with_borrow_mut(|walk| {
-            let current = walk.as_ref().is_some_and(|walk| Rc::ptr_eq(walk, self));
-            current.then(|| walk.take()).flatten()
-        });
-        if current.is_some() {
-            self.session.opening.set(None);
-            if self.names.length() > 0 {
-                opened::open(self.session, &self.names, &self.files);
-            }
+        if self.entries.length() > 0 {
+            // Answers that come while others are heard are heard in the same task.
+            let walk = self.clone();
+            let more = move || {
+                walk.left.set(1);
+                for _ in 0..ENTRIES.min(walk.entries.length()) {
+                    walk.visit(walk.entries.pop().unchecked_ref());
+                }
+                walk.done();
+            };
+            Timeout::new(0, more).forget();
+            return;
+        }
+        WALK.set(None);
+        self.session.opening.set(None);
+        if self.names.length() > 0 {
+            opened::open(self.session, &self.names, &self.files);
         }
     }
 }

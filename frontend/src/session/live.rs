@@ -15,7 +15,7 @@ use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 use wire::frame::Frame;
 use wire::{RelayToViewer, WireError};
 
-use super::{Data, Header, Session, paint, token, write};
+use super::{Data, Header, Session, paint, read, token, write};
 
 /// The state of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,17 +24,29 @@ pub enum Link {
     Connecting,
     /// Connected; the release of the relay.
     Live(String),
-    /// Lost, and when the next attempt is made (this machine's clock, Unix milliseconds).
-    Lost(u64),
+    /// Lost, and when the next attempt is made (this machine's clock, Unix milliseconds); `None`
+    /// where there never was one, and the person has to ask for it.
+    Lost(Option<u64>),
     /// There is none: this is a report, with its data inside.
     Report,
     /// The relay or its frames are not for this page; no further attempt is made.
     Refused(String),
 }
 
-/// First pause before another attempt, in milliseconds; doubled up to the last.
+impl Link {
+    /// Whether there is a relay to be tried again.
+    pub fn is_down(&self) -> bool {
+        matches!(self, Link::Lost(_) | Link::Refused(_))
+    }
+}
+
+/// First pause before another attempt, in milliseconds. Doubled up to the last: who waits for a
+/// relay waits at most as long again as it has been away.
 const FIRST_PAUSE: u32 = 250;
-const LAST_PAUSE: u32 = 5_000;
+const LAST_PAUSE: u32 = 64_000;
+/// After this pause in vain, a relay that never was there is not waited for: the page is one of a
+/// web server that has none.
+const VAIN_PAUSE: u32 = 4_000;
 
 struct Socket {
     socket: WebSocket,
@@ -95,7 +107,10 @@ fn lost(session: Session) {
     }
     let pause = PAUSE.get();
     PAUSE.set((pause * 2).min(LAST_PAUSE));
-    session.link.set(Link::Lost(local_ms() + u64::from(pause)));
+    if pause >= VAIN_PAUSE && read(|data| data.live.relay.is_none()) {
+        return session.link.set(Link::Lost(None));
+    }
+    session.link.set(Link::Lost(Some(local_ms() + u64::from(pause))));
     let retry = Timeout::new(pause, move || connect(session));
     RETRY.with_borrow_mut(|slot| *slot = Some(retry));
 }
@@ -195,7 +210,7 @@ pub fn beat(session: Session) {
 impl Session {
     /// Tries to connect at once.
     pub fn retry(self) {
-        if matches!(self.link.get_untracked(), Link::Lost(_) | Link::Refused(_)) {
+        if self.link.with_untracked(Link::is_down) {
             self.link.set(Link::Connecting);
             connect(self);
         }
@@ -213,7 +228,8 @@ impl Session {
         self.link.with(|link| match link {
             Link::Connecting => ("waiting", "Connecting…".into()),
             Link::Live(_) => ("live", "Live".into()),
-            Link::Lost(at) => {
+            Link::Lost(None) => ("lost", "No relay".into()),
+            Link::Lost(Some(at)) => {
                 let seconds = at.saturating_sub(local_ms()).div_ceil(1_000);
                 if seconds == 0 {
                     ("lost", "Lost, retrying…".into())

@@ -370,12 +370,14 @@ fn done(session: Session, unread: Vec<String>, id: &str) {
     }
     if !id.is_empty() {
         session.go(|route| {
-            if route.scope != Scope::Opened(id.to_owned()) {
-                route.scope = Scope::Opened(id.to_owned());
+            let scope = Scope::Opened(id.to_owned());
+            // Where nothing was looked at, a file is named by the link that also named the profile.
+            if route.scope != scope && read(|data| !data.view.members.is_empty()) {
                 route.file = None;
                 route.function = None;
                 route.lines = None;
             }
+            route.scope = scope;
             route.panel = Panel::Opened;
         });
     } else if n_unread > 0 {

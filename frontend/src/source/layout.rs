@@ -74,6 +74,8 @@ pub struct Sheet {
     pub functions: Vec<(u32, u32)>,
     /// Whether the source is not there, and the rows only stand for its lines.
     pub missing: bool,
+    /// Whether units lie where the source has nothing: it is not the one that was measured.
+    pub misfits: bool,
 }
 
 impl Sheet {
@@ -141,6 +143,8 @@ impl Sheet {
         });
         let mut placed: Vec<(u32, Mark)> = Vec::new();
         for (span, unit) in units {
+            let bytes = |line: u32| self.lines.get((line as usize).wrapping_sub(1)).map(Range::len);
+            self.misfits |= !self.missing && !span.lies_in(bytes);
             let first = span.start.line.saturating_sub(1) as usize;
             for line in first..(span.end.line as usize).min(self.lines.len()) {
                 let text = self.line_text(line);
@@ -377,6 +381,23 @@ mod tests {
                 "func G() [3 { println() }]; func H() [4 { println() }]",
             ]
         );
+    }
+
+    #[test]
+    fn a_source_of_another_version_misfits() {
+        assert!(!sheet().misfits);
+        let mut builder = ShapeBuilder::default();
+        let package = builder.package("p", "p", "p");
+        let file = builder.file(package, "p/p.go");
+        let function = builder.function(file, "F", false);
+        builder.unit(function, Span::new(3, 19, 4, 11), 1);
+        let shape = builder.build();
+        let misfits = |text: &str| Sheet::new(&shape, file, Some(text.to_owned())).misfits;
+        assert!(!misfits(SOURCE));
+        assert!(!misfits(&SOURCE.replace('\n', "\r\n")));
+        assert!(misfits("package p\n\nfunc F(x int) int {\n"), "the line is not there");
+        assert!(misfits(&SOURCE.replace("x > 1", "x")), "the line is shorter");
+        assert!(!Sheet::new(&shape, file, None).misfits);
     }
 
     #[test]

@@ -44,6 +44,8 @@ enum Load {
     Loading,
     /// It is shown.
     Shown,
+    /// It is shown, but it is not the text that was measured.
+    Misfit,
     /// Only its units are: why.
     Missing(String),
 }
@@ -51,7 +53,7 @@ enum Load {
 impl Load {
     /// Whether there are rows.
     fn has_rows(&self) -> bool {
-        matches!(self, Load::Shown | Load::Missing(_))
+        matches!(self, Load::Shown | Load::Misfit | Load::Missing(_))
     }
 }
 
@@ -155,11 +157,14 @@ pub fn show(session: Session) -> HtmlElement {
 
     head(session, load, &bind::at(&section, ".file-head"));
     let banner = bind::at(&section, ".banner");
-    shown(&banner, move || load.with(|load| matches!(load, Load::Missing(_))));
+    shown(&banner, move || load.with(|load| matches!(load, Load::Misfit | Load::Missing(_))));
     text(&banner, move || match load.get() {
         Load::Missing(reason) => format!(
             "Counts only: {reason}. Lines, columns and numbers are right; the text is not here."
         ),
+        Load::Misfit => {
+            "This source is of another version than the counts: marks may be in wrong places".into()
+        }
         _ => String::new(),
     });
     shown(&bind::at(&section, ".sheet"), move || load.with(Load::has_rows));
@@ -343,7 +348,7 @@ impl Source {
     }
 
     /// Shows a file, with its text or only with its units.
-    fn show(&self, wanted: Wanted, text: Option<String>, load: Load) {
+    fn show(&self, wanted: Wanted, text: Option<String>, mut load: Load) {
         let Wanted { path, file, source, version, moved, function, lines } = wanted;
         let sheet = read(|data| {
             let same = data.view.shape_version == version;
@@ -354,6 +359,9 @@ impl Source {
             let mut open = self.open.borrow_mut();
             let first = open.path != path || open.source != Some(source);
             let (file, source) = (Some(file), Some(source));
+            if sheet.misfits {
+                load = Load::Misfit;
+            }
             let load = load.clone();
             *open = Open { path, file, source, version, sheet, fresh: true, goto: None, load };
             if first || moved {
@@ -563,7 +571,7 @@ fn empty(session: Session, load: State<Load>, place: &Element) {
         let opened = session.route.with(|route| route.scope.is_opened());
         let reading = session.opening.with(Option::is_some);
         load.with(|load| match load {
-            Load::Shown | Load::Missing(_) => "",
+            Load::Shown | Load::Misfit | Load::Missing(_) => "",
             Load::Loading => "loading",
             _ if opened && !in_scope && reading => "loading",
             _ if opened && !in_scope => "closed",

@@ -52,13 +52,15 @@ fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
     let html =
         fs::read_to_string(&html_path).map_err(|error| format!("frontend/index.html: {error}"))?;
     let elements = html::elements(&html);
-    let folder = compile(root, out)?;
+    // Small for all, and fast for those who open files.
+    let folder = compile(root, out, "frontend", "wasm-release")?;
+    let worker_folder = compile(root, out, "worker", "wasm-worker")?;
 
     let dist = out.join("dist");
     let _ = fs::remove_dir_all(&dist);
     fs::create_dir_all(&dist).map_err(|error| format!("{}: {error}", dist.display()))?;
     let program = program(&folder, out, &dist)?;
-    worker(&folder, out, &dist)?;
+    worker(&worker_folder, out, &dist)?;
 
     let mut page = String::new();
     let mut styles = String::new();
@@ -92,8 +94,9 @@ fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
     Ok(dist)
 }
 
-/// Compiles the frontend for the browser: the page and its worker. Gives the folder they are in.
-fn compile(root: &Path, out: &Path) -> Result<PathBuf, String> {
+/// Compiles a program of the frontend for the browser, as its profile says. Gives the folder that
+/// it is in.
+fn compile(root: &Path, out: &Path, name: &str, profile: &str) -> Result<PathBuf, String> {
     // A target folder of its own: the outer cargo holds the lock of the usual one. Debug and
     // release builds share it, since the page is the same for both.
     let target = out.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
@@ -102,8 +105,8 @@ fn compile(root: &Path, out: &Path) -> Result<PathBuf, String> {
     let mut command = Command::new(cargo);
     command
         .current_dir(root)
-        .args(["build", "--quiet", "--package", "frontend", "--bins"])
-        .args(["--target", "wasm32-unknown-unknown", "--profile", "wasm-release"])
+        .args(["build", "--quiet", "--package", "frontend", "--bin", name])
+        .args(["--target", "wasm32-unknown-unknown", "--profile", profile])
         .arg("--target-dir")
         .arg(&target);
     // What the outer build is told is not meant for the browser's.
@@ -132,7 +135,7 @@ fn compile(root: &Path, out: &Path) -> Result<PathBuf, String> {
         };
         return Err(format!("{reason}\n{errors}"));
     }
-    Ok(target.join("wasm32-unknown-unknown/wasm-release"))
+    Ok(target.join("wasm32-unknown-unknown").join(profile))
 }
 
 /// What wasm-bindgen made, by name.

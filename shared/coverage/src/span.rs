@@ -46,6 +46,17 @@ impl Span {
             _ => self.end.line,
         }
     }
+
+    /// Whether a text has the span's places. `line_bytes` is the length of a line of it, counted
+    /// from 1, without the line's end.
+    pub fn lies_in(self, line_bytes: impl Fn(u32) -> Option<usize>) -> bool {
+        let has = |line, column: u32| {
+            line_bytes(line).is_some_and(|bytes| column as usize <= bytes.saturating_add(1))
+        };
+        let last = self.last_line();
+        let end = if last == self.end.line { self.end.column } else { 1 };
+        has(self.start.line, self.start.column) && has(last, end)
+    }
 }
 
 /// `line.column`, as Go's text profiles write it.
@@ -59,5 +70,22 @@ impl fmt::Display for Position {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{},{}", self.start, self.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_lies_in_a_text_that_has_its_places() {
+        let lines = ["package a", "", "func F() { }"];
+        let bytes = |line: u32| lines.get(line.checked_sub(1)? as usize).map(|line| line.len());
+        for span in [Span::new(3, 10, 3, 13), Span::new(1, 1, 3, 1), Span::line(3), Span::line(2)] {
+            assert!(span.lies_in(bytes), "{span}");
+        }
+        for span in [Span::new(3, 10, 3, 14), Span::new(3, 1, 4, 2), Span::line(4), Span::line(0)] {
+            assert!(!span.lies_in(bytes), "{span}");
+        }
     }
 }

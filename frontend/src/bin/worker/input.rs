@@ -44,6 +44,8 @@ pub(crate) struct Sources {
 
 /// Bytes that are read at once.
 const CHUNK_BYTES: f64 = (4 << 20) as f64;
+/// A file of which only the first bytes can tell what it is, is read whole up to this size.
+const SMALL_BYTES: f64 = (64 << 10) as f64;
 /// Largest file. A browser's memory for a program ends at twice that.
 const FILE_BYTES: f64 = (2u32 << 30) as f64;
 /// Least time between two reports, in milliseconds.
@@ -188,20 +190,27 @@ pub(crate) fn read(mut inputs: Vec<Input>) -> Found {
     let mut found = Found::default();
     let mut reading = Reading::default();
     let mut strangers = Vec::new();
-    for Input { name, blob } in inputs {
+    let mut ahead = Ahead::default();
+    for (at, Input { name, blob }) in inputs.iter().enumerate() {
         report.n_done += 1;
-        report.step(&name, 0.0);
+        report.step(name, 0.0);
         let size = blob.size();
-        if is_hidden(&name) {
+        if is_hidden(name) {
             report.done_bytes += size;
-        } else if is_source(&name) {
-            found.sources.push(name, blob);
+        } else if is_source(name) {
+            found.sources.push(name.clone(), blob.clone());
             report.done_bytes += size;
         } else {
-            let taken = read_one(&name, &blob, &mut reading, &mut found, &mut report);
+            let taken = match ahead.bytes(&inputs, at) {
+                Some(bytes) => {
+                    report.done_bytes += size;
+                    take(name, bytes, &mut reading, &mut found)
+                }
+                None => read_one(name, blob, &mut reading, &mut found, &mut report),
+            };
             match taken {
                 Ok(true) => {}
-                Ok(false) => strangers.push(name),
+                Ok(false) => strangers.push(name.clone()),
                 Err(error) => found.unread.push(format!("{name}: {error}")),
             }
         }
@@ -231,6 +240,54 @@ fn is_source(name: &str) -> bool {
     name == "go.mod" || SOURCES.iter().any(|end| name.ends_with(end))
 }
 
+/// Files that are read with one question to the browser, which takes as long to answer as to read
+/// many small files.
+#[derive(Default)]
+struct Ahead {
+    bytes: Vec<u8>,
+    /// Position of the first of them.
+    first: usize,
+    /// Where each ends; the same as the one before for those that are not read here.
+    ends: Vec<usize>,
+}
+
+impl Ahead {
+    /// The bytes of the file at this position, unless it is one to be read by itself.
+    fn bytes(&mut self, inputs: &[Input], at: usize) -> Option<&[u8]> {
+        if at >= self.first + self.ends.len() {
+            self.fill(inputs, at);
+        }
+        let start = if at == self.first { 0 } else { *self.ends.get(at - self.first - 1)? };
+        let end = *self.ends.get(at - self.first)?;
+        self.bytes.get(start..end).filter(|bytes| !bytes.is_empty())
+    }
+
+    /// Reads from this position on.
+    fn fill(&mut self, inputs: &[Input], at: usize) {
+        *self = Self { first: at, ..Self::default() };
+        let blobs = Array::new();
+        let mut all = 0.0;
+        for Input { name, blob } in inputs.get(at..).unwrap_or_default() {
+            let size = blob.size();
+            if !is_hidden(name) && !is_source(name) {
+                let most = if pods::part(name).is_some() { CHUNK_BYTES } else { SMALL_BYTES };
+                if size > most || all + size > CHUNK_BYTES {
+                    break;
+                }
+                blobs.push(blob);
+                all += size;
+            }
+            self.ends.push(all as usize);
+        }
+        // One that can't be read spoils them all; each by itself says which it is, and why.
+        self.bytes = Blob::new_with_blob_sequence(&blobs)
+            .ok()
+            .and_then(|blob| bytes(&blob, all, &mut |_| {}).ok())
+            .filter(|bytes| bytes.len() == all as usize)
+            .unwrap_or_default();
+    }
+}
+
 /// Reads a file, if it is of a kind that is known by its name or its first bytes.
 fn read_one(
     name: &str,
@@ -241,8 +298,7 @@ fn read_one(
 ) -> Result<bool, ReadError> {
     let size = blob.size();
     let head = bytes(blob, size.min(HEAD_BYTES as f64), &mut |_| {})?;
-    let known = pods::part(name).is_some() || formats::sniff(&head).is_some();
-    if !known && !archive::sniff(&head) {
+    if !is_known(name, &head) && !archive::sniff(&head) {
         report.done_bytes += size;
         if size > DIFF_BYTES || !may_be_diff(name, name, &head) {
             return Ok(false);
@@ -255,19 +311,38 @@ fn read_one(
     } else {
         bytes(blob, size, &mut |n_bytes| report.step(name, n_bytes))?
     };
-    if !known {
-        let mut others = ArchiveOthers { archive: name, found: &mut *found };
-        let unpacked = reading.add_archive(name, &all, &Limits::default(), &mut others);
-        found.read.extend(unpacked.read);
-        return match unpacked.error {
-            // Folders hold archives of all sorts, damaged ones for tests among them.
-            Some(error) if unpacked.is_of_use || !name.contains('/') => Err(error),
-            _ => Ok(unpacked.is_of_use),
-        };
+    take(name, &all, reading, found)
+}
+
+/// Whether it is coverage data, by its name or its first bytes.
+fn is_known(name: &str, head: &[u8]) -> bool {
+    pods::part(name).is_some() || formats::sniff(head).is_some()
+}
+
+/// Takes what a file holds; says whether it is of a known kind.
+fn take(
+    name: &str,
+    bytes: &[u8],
+    reading: &mut Reading,
+    found: &mut Found,
+) -> Result<bool, ReadError> {
+    let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
+    if is_known(name, head) {
+        reading.add(name, bytes);
+        found.read.push(name.to_owned());
+        return Ok(true);
     }
-    reading.add(name, &all);
-    found.read.push(name.to_owned());
-    Ok(true)
+    if !archive::sniff(head) {
+        return Ok(may_be_diff(name, name, head) && found.diff(name, bytes));
+    }
+    let mut others = ArchiveOthers { archive: name, found: &mut *found };
+    let unpacked = reading.add_archive(name, bytes, &Limits::default(), &mut others);
+    found.read.extend(unpacked.read);
+    match unpacked.error {
+        // Folders hold archives of all sorts, damaged ones for tests among them.
+        Some(error) if unpacked.is_of_use || !name.contains('/') => Err(error),
+        _ => Ok(unpacked.is_of_use),
+    }
 }
 
 /// Takes sources and diffs out of an archive.

@@ -11,12 +11,13 @@ pub(crate) mod patch;
 pub(crate) mod report;
 pub(crate) mod summary;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use algebra::{Origin, Pattern};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use coverage::{Profile, SourcePath};
+use coverage::{FileIdx, Profile, SourcePath, Span};
 use formats::go_source;
 
 use crate::sources::Sources;
@@ -35,6 +36,32 @@ fn warn_of_doubts(profile: &Profile) {
     }
     if doubts.len() > NAMED {
         crate::complain(&format!("warning: so are {} more files", doubts.len() - NAMED));
+    }
+}
+
+/// Warns of sources that are not the ones that were measured: units lie where they have nothing.
+/// `source` gives that of a file, if it was found.
+pub(crate) fn warn_of_misfits<'s>(profile: &Profile, source: impl Fn(&str) -> Option<&'s [u8]>) {
+    let shape = profile.shape();
+    let lengths = |text: &[u8]| text.split(|byte| *byte == b'\n').map(<[u8]>::len).collect();
+    let lines: Vec<Option<Vec<usize>>> =
+        shape.files().iter().map(|file| source(file.path.as_str()).map(lengths)).collect();
+    let mut misfits: BTreeMap<FileIdx, Span> = BTreeMap::new();
+    for unit_idx in shape.unit_indexes() {
+        let (file, span) = (shape.file_of(unit_idx), shape.unit(unit_idx).span);
+        let Some(Some(lines)) = lines.get(file.index()) else { continue };
+        if !span.lies_in(|line| lines.get(line.checked_sub(1)? as usize).copied()) {
+            misfits.entry(file).or_insert(span);
+        }
+    }
+    for (file, span) in misfits.iter().take(NAMED) {
+        let file = &shape.file(*file).path;
+        crate::complain(&format!(
+            "warning: {file}: the source is of another version than the counts: it has no {span}"
+        ));
+    }
+    if misfits.len() > NAMED {
+        crate::complain(&format!("warning: so are {} more sources", misfits.len() - NAMED));
     }
 }
 
@@ -96,10 +123,14 @@ impl SelectArgs {
     /// The profile with the names of functions, where it has none and the sources are found.
     pub(crate) fn name_functions(&self, profile: &Profile) -> Profile {
         let sources = self.sources();
-        algebra::with_functions(profile, |path| {
+        let mut texts = BTreeMap::new();
+        let named = algebra::with_functions(profile, |path| {
             let text = sources.find(path.as_str()).and_then(|path| std::fs::read(path).ok());
-            go_source::named_extents(&String::from_utf8_lossy(&text.unwrap_or_default()))
-        })
+            let text = texts.entry(path.clone()).or_insert(text).as_deref();
+            go_source::named_extents(&String::from_utf8_lossy(text.unwrap_or_default()))
+        });
+        warn_of_misfits(profile, |path| texts.get(&SourcePath::from(path))?.as_deref());
+        named
     }
 
     /// The part of a profile that is meant. `tree` names the files of the sources, sorted, where

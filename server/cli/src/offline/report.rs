@@ -45,6 +45,7 @@ pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode> {
             "{n_missing} of {n_files} files are without their source: say with --source where it is"
         ));
     }
+    super::warn_of_misfits(&profile, |path| texts.get(path).map(Vec::as_slice));
     let modules = |package: &str| finder.module_of(package);
     let title = args.title.clone().unwrap_or_else(|| ::report::title(&profile, &modules));
     let assets = |path: &str| {
