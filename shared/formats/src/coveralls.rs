@@ -16,7 +16,7 @@
 
 use std::fmt::{self, Write as _};
 
-use coverage::{BranchKind, Mode, Profile, Span, UnitKind};
+use coverage::{Branch, BranchKind, Mode, Profile, Span, UnitKind};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
@@ -121,24 +121,25 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
 /// [`limits::ARRAY_LINES`] are left out.
 fn write(profile: &Profile) -> String {
     let shape = profile.shape();
-    let mut files: Vec<(&str, Vec<(u32, u64)>, Vec<usize>)> =
-        shape.files().iter().map(|file| (file.path.as_str(), Vec::new(), Vec::new())).collect();
+    let mut files: Vec<Rows> = shape
+        .files()
+        .iter()
+        .map(|file| Rows { path: file.path.as_str(), lines: Vec::new(), branches: Vec::new() })
+        .collect();
     for unit in shape.unit_indexes().filter(|unit| shape.unit(*unit).kind == UnitKind::Line) {
-        if let Some((_, lines, _)) = files.get_mut(shape.file_of(unit).index()) {
-            lines.push((shape.unit(unit).span.start.line, profile.count(unit)));
+        if let Some(file) = files.get_mut(shape.file_of(unit).index()) {
+            file.lines.push((shape.unit(unit).span.start.line, profile.count(unit)));
         }
     }
-    for (index, branch) in shape.branches().iter().enumerate() {
-        if let Some((.., branches)) = files.get_mut(branch.file.index())
-            && branch.kind == BranchKind::Branch
-        {
-            branches.push(index);
+    for branch in shape.branches().iter().filter(|branch| branch.kind == BranchKind::Branch) {
+        if let Some(file) = files.get_mut(branch.file.index()) {
+            file.branches.push(branch);
         }
     }
-    files.sort_by_key(|file| file.0);
+    files.sort_by_key(|file| file.path);
     let mut room = limits::ARRAY_LINES;
     let mut out = String::from("{\"source_files\":[");
-    for (position, (path, lines, branches)) in files.iter_mut().enumerate() {
+    for (position, Rows { path, lines, branches }) in files.iter_mut().enumerate() {
         let comma = if position == 0 { "" } else { "," };
         let _ = write!(out, "{comma}\n{{\"name\":{},\"coverage\":[", json::quoted(path));
         lines.sort_unstable();
@@ -155,9 +156,9 @@ fn write(profile: &Profile) -> String {
         }
         out.push_str("],\"branches\":[");
         let mut blocks = Blocks::default();
-        branches.sort_by_key(|&index| shape.branches().get(index).map(|branch| branch.span));
+        branches.sort_by_key(|branch| branch.span);
         let mut comma = "";
-        for branch in branches.iter().filter_map(|&index| shape.branches().get(index)) {
+        for branch in branches {
             let line = branch.span.start.line;
             let block = blocks.next(line);
             for (arm, (_, at)) in shape.arms_of(branch).enumerate() {
@@ -170,6 +171,13 @@ fn write(profile: &Profile) -> String {
     }
     out.push_str("\n]}\n");
     out
+}
+
+/// What is written of a file.
+struct Rows<'a> {
+    path: &'a str,
+    lines: Vec<(u32, u64)>,
+    branches: Vec<&'a Branch>,
 }
 
 /// Numbers for the branches of each line.
