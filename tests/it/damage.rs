@@ -109,6 +109,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("go_cov", hostile::pod),
     ("go_text", hostile::text),
     ("lcov", |bytes| hostile::format("lcov", bytes)),
+    ("coveralls", |bytes| hostile::format("coveralls", bytes)),
+    ("codecov", |bytes| hostile::format("codecov", bytes)),
     ("archive", hostile::archive),
 ];
 

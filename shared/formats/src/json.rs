@@ -52,6 +52,25 @@ impl Number {
     }
 }
 
+impl From<u64> for Number {
+    fn from(value: u64) -> Self {
+        Self(Some(value.into()))
+    }
+}
+
+impl From<i64> for Number {
+    fn from(value: i64) -> Self {
+        Self(Some(value.into()))
+    }
+}
+
+impl From<f64> for Number {
+    #[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate")]
+    fn from(value: f64) -> Self {
+        Self(Some(value as i128))
+    }
+}
+
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Numbers;
@@ -61,14 +80,13 @@ impl<'de> Deserialize<'de> for Number {
                 f.write_str("a number")
             }
             fn visit_u64<E: Error>(self, value: u64) -> Result<Number, E> {
-                Ok(Number(Some(value.into())))
+                Ok(value.into())
             }
             fn visit_i64<E: Error>(self, value: i64) -> Result<Number, E> {
-                Ok(Number(Some(value.into())))
+                Ok(value.into())
             }
-            #[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate")]
             fn visit_f64<E: Error>(self, value: f64) -> Result<Number, E> {
-                Ok(Number(Some(value as i128)))
+                Ok(value.into())
             }
             fn visit_unit<E: Error>(self) -> Result<Number, E> {
                 Ok(Number(None))
@@ -123,6 +141,50 @@ pub(crate) fn sniff(head: &[u8], texts: &[&str]) -> bool {
     head.starts_with(['{', '[']) && texts.iter().all(|text| head.contains(text))
 }
 
+/// What follows the colon of this member of an object whose end may be cut off.
+pub(crate) fn member<'a>(object: &'a str, key: &str) -> Option<&'a str> {
+    let mut rest = object.trim_start().strip_prefix('{')?;
+    let mut depth = 0usize;
+    loop {
+        rest = rest.get(rest.find(['{', '}', '[', ']', '"'])?..)?;
+        if let Some((text, after)) = string(rest) {
+            let value = after.trim_start().strip_prefix(':').filter(|_| depth == 0);
+            if let Some(value) = value.filter(|_| text == key) {
+                return Some(value.trim_start());
+            }
+            rest = after;
+            continue;
+        }
+        match rest.as_bytes().first()? {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            _ => return None,
+        }
+        rest = rest.get(1..)?;
+    }
+}
+
+/// Key and what follows the colon of the first member of an object whose end may be cut off.
+pub(crate) fn first_member(object: &str) -> Option<(&str, &str)> {
+    let (key, rest) = string(object.trim_start().strip_prefix('{')?.trim_start())?;
+    Some((key, rest.trim_start().strip_prefix(':')?.trim_start()))
+}
+
+/// What stands between the quotes that a text starts with, escapes as they are, and after them.
+fn string(text: &str) -> Option<(&str, &str)> {
+    let text = text.strip_prefix('"')?;
+    let mut from = 0;
+    loop {
+        let at = from + text.get(from..)?.find(['"', '\\'])?;
+        let (before, after) = text.split_at_checked(at)?;
+        match after.strip_prefix('"') {
+            Some(after) => return Some((before, after)),
+            // Whatever is escaped is one character, or starts with one.
+            None => from = at + 1 + after.chars().nth(1)?.len_utf8(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +205,17 @@ mod tests {
         let pairs: Pairs<u8> = parse(br#"{"b":1,"a":2,"b":3}"#).unwrap();
         assert_eq!(pairs.0, [("b".to_owned(), 1), ("a".to_owned(), 2), ("b".to_owned(), 3)]);
         assert_eq!(quoted("a\"\n"), r#""a\"\n""#);
+    }
+
+    #[test]
+    fn members_are_found_where_they_belong() {
+        let text = r#" {"a": {"x": 1}, "b\"": "x", "c": ["x", {"x": 2}], "x" : [3], "y": 4"#;
+        assert_eq!(member(text, "x"), Some(r#"[3], "y": 4"#));
+        assert_eq!(first_member(text), Some(("a", member(text, "a").unwrap())));
+        assert_eq!(member(text, "z"), None);
+        assert_eq!(member("[\"x\":1]", "x"), None);
+        assert_eq!(member("{\"x\\", "x"), None);
+        assert_eq!(member("{}} {\"x\":1", "x"), None);
     }
 
     #[test]

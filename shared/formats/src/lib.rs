@@ -12,9 +12,11 @@
 pub mod archive;
 mod bytes;
 pub mod cobertura;
+pub mod codecov;
 mod companions;
 pub mod coveragepy_db;
 pub mod coveragepy_json;
+pub mod coveralls;
 mod draft;
 mod error;
 pub mod gcov_json;
@@ -127,7 +129,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
+    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov, coveralls, codecov,
 }
 
 /// The format of this id.

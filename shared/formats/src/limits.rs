@@ -25,6 +25,9 @@ pub const ARMS: u32 = 100_000;
 /// claim many.
 pub const ALL_ARMS: u64 = 20_000_000;
 
+/// Empty rows that are written to lists with one for every line, of all files together.
+pub const ARRAY_LINES: u32 = 20_000_000;
+
 /// Elements of XML inside of each other.
 pub const DEPTH: usize = 256;
 

@@ -1,16 +1,21 @@
 //! Functions of one file, in the words of either dialect.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher;
+
 use coverage::{FileIdx, ProfileBuilder, Span};
 
 use super::oddities::{Oddities, Oddity};
-use super::rows::{field, line_number, number};
+use super::rows::{field, line_number, number, text};
 
 /// What the rows of a file say of its functions.
 #[derive(Debug, Default)]
 pub(super) struct Functions<'a> {
-    /// `FN:`, and how often it was entered.
+    /// `FN:`, and how often it was entered; of all records.
     declared: Vec<Function<'a>>,
-    /// `FNDA:`: name and count.
+    /// Where in those the record at hand begins.
+    first: usize,
+    /// `FNDA:` of the record at hand: name and count.
     entered: Vec<(&'a [u8], u64)>,
     /// `FNL:` of the record at hand: index, place in the file.
     places: Vec<(u64, Option<Span>, usize)>,
@@ -36,8 +41,10 @@ impl<'a> Functions<'a> {
     /// Takes `start,name` or `start,end,name`.
     pub(super) fn declare(&mut self, fields: &'a [u8]) -> Result<(), Oddity> {
         let (start, rest) = field(fields).ok_or(Oddity::Function)?;
-        let (end, name) = match field(rest) {
-            Some((end, name)) if number(end).is_some() => (end, name),
+        let (end, name) = match rest {
+            [b'0'..=b'9', ..] => {
+                field(rest).filter(|(end, _)| number(end).is_some()).unwrap_or((b"", rest))
+            }
             _ => (&b""[..], rest),
         };
         let span = span(start, end)?;
@@ -64,8 +71,14 @@ impl<'a> Functions<'a> {
         self.aliases.push((index, name, count, place));
     }
 
-    /// Joins places and names, whose indexes hold for one record.
+    /// Joins what the rows of the record say, and that with the records before.
     pub(super) fn end_record(&mut self, oddities: &mut Oddities) {
+        self.join_counts();
+        self.join_names(oddities);
+    }
+
+    /// Joins places and names, whose indexes hold for one record.
+    fn join_names(&mut self, oddities: &mut Oddities) {
         if self.places.is_empty() && self.aliases.is_empty() {
             return;
         }
@@ -92,32 +105,56 @@ impl<'a> Functions<'a> {
     /// Adds the functions to the file and forgets them; how many there are, and how many were
     /// entered.
     pub(super) fn build(&mut self, builder: &mut ProfileBuilder, file: FileIdx) -> [usize; 2] {
-        self.join_counts();
-        sum(&mut self.declared, |a, b| a.name.cmp(b.name));
+        if has_equal_names(&self.declared) {
+            sum(&mut self.declared, |a, b| a.name.cmp(b.name));
+        }
         // One place is one function, whatever its names.
         sum(&mut self.groups, |a, b| a.span.cmp(&b.span));
         let mut totals = [0, 0];
         for Function { name, span, count } in self.declared.drain(..).chain(self.groups.drain(..)) {
-            builder.declared_function(file, &String::from_utf8_lossy(name), span, Some(count));
+            builder.declared_function(file, &text(name), span, Some(count));
             totals = [totals[0] + 1, totals[1] + usize::from(count > 0)];
         }
+        self.first = 0;
         totals
     }
 
     /// Gives the declared functions their counts. A count of what is not declared is a function
     /// whose place is not known.
     fn join_counts(&mut self) {
-        let is_in_step = self.declared.len() == self.entered.len()
-            && self.declared.iter().zip(&self.entered).all(|(f, entered)| f.name == entered.0);
+        let (before, record) = self.declared.split_at_mut(self.first);
+        let is_in_step = record.len() == self.entered.len()
+            && record.iter().zip(&self.entered).all(|(f, entered)| f.name == entered.0);
         if is_in_step {
-            for (function, entered) in self.declared.iter_mut().zip(self.entered.drain(..)) {
+            for (function, entered) in record.iter_mut().zip(self.entered.drain(..)) {
                 function.count = entered.1;
+            }
+            // Records of one file mostly have the same functions.
+            let same = |(a, b): (&Function, &Function)| a.name == b.name && a.span == b.span;
+            if before.len() == record.len() && before.iter().zip(&*record).all(same) {
+                for (sum, function) in before.iter_mut().zip(&*record) {
+                    sum.count = sum.count.saturating_add(function.count);
+                }
+                self.declared.truncate(self.first);
             }
         } else {
             let entered = self.entered.drain(..);
             self.declared.extend(entered.map(|(name, count)| Function { name, span: None, count }));
         }
+        self.first = self.declared.len();
     }
+}
+
+/// Whether two functions may have the same name: by hashes, which are sorted sooner than names.
+fn has_equal_names(functions: &[Function]) -> bool {
+    let hash = |function: &Function| {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(function.name);
+        hasher.finish()
+    };
+    let mut hashes: Vec<u64> = functions.iter().map(hash).collect();
+    hashes.sort_unstable();
+    !hashes.is_sorted_by(|a, b| a < b)
 }
 
 impl<'a> Function<'a> {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! TN:unit                          test name; of all records until the next
-//! SF:/home/me/a.c                  a record, of one file
+//! SF:/src/a.c                      a record, of one file
 //! FN:3,9,main                      function: start line, end line (or not), name
 //! FNDA:1,main                      how often it was entered
 //! FNL:0,3,9                        2.x: index, start line, end line (or not)

@@ -1,5 +1,7 @@
 //! The rows of the records of one file, and what they come to.
 
+use std::borrow::Cow;
+
 use coverage::{BranchKind, FileIdx, LabelIdx, ProfileBuilder, Span, UnitIdx};
 use memchr::memchr;
 
@@ -34,6 +36,12 @@ struct Arm {
     count: u64,
 }
 
+impl Arm {
+    fn is_same(&self, other: &Self) -> bool {
+        (self.line, self.branch, self.label) == (other.line, other.branch, other.label)
+    }
+}
+
 impl<'a> Rows<'a> {
     /// Whether nothing was read.
     pub(super) fn is_empty(&self) -> bool {
@@ -47,7 +55,7 @@ impl<'a> Rows<'a> {
         labels: &mut Labels,
         oddities: &mut Oddities,
     ) {
-        let first_line = self.lines.len();
+        let (first_line, first_arm) = (self.lines.len(), self.arms.len());
         let at = |rest: &[u8]| record.at + record.rows.len() - rest.len();
         let mut rest = record.rows;
         loop {
@@ -87,6 +95,9 @@ impl<'a> Rows<'a> {
             let hit = lines.iter().filter(|line| line.1 > 0).map(|line| line.0);
             self.tests.push((record.test, hit.collect()));
         }
+        // Records of one file mostly have the same rows.
+        add_in_step(&mut self.lines, first_line, |a, b| a.0 == b.0, |line| &mut line.1);
+        add_in_step(&mut self.arms, first_arm, Arm::is_same, |arm| &mut arm.count);
         self.n_records += 1;
     }
 
@@ -165,7 +176,7 @@ impl<'a> Rows<'a> {
             let first = builder.lines(&self.lines);
             for (test, numbers) in self.tests.drain(..) {
                 let units = units_of(&numbers, &self.lines, first);
-                builder.all_hit_in(&String::from_utf8_lossy(test), units);
+                builder.all_hit_in(&text(test), units);
             }
         }
         let functions = self.functions.build(builder, file);
@@ -185,6 +196,24 @@ impl<'a> Rows<'a> {
         self.tests.clear();
         self.totals = Default::default();
         self.n_records = 0;
+    }
+}
+
+/// Adds the counts of the rows from the second part on to those before, if these are just the same
+/// rows, which then are all.
+fn add_in_step<T: Copy>(
+    rows: &mut Vec<T>,
+    second: usize,
+    is_same: impl Fn(&T, &T) -> bool,
+    count: impl Fn(&mut T) -> &mut u64,
+) {
+    let (sums, added) = rows.split_at_mut(second);
+    if sums.len() == added.len() && sums.iter().zip(&*added).all(|(a, b)| is_same(a, b)) {
+        for (sum, added) in sums.iter_mut().zip(added) {
+            let sum = count(sum);
+            *sum = sum.saturating_add(*count(added));
+        }
+        rows.truncate(second);
     }
 }
 
@@ -251,8 +280,16 @@ pub(super) fn field(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// A text that is digits and nothing else; the highest number if it is beyond 64 bits.
 pub(super) fn number(text: &[u8]) -> Option<u64> {
+    if let Some((value, [])) = plain_number(text) {
+        return Some(value);
+    }
     let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     is_number.then(|| str::from_utf8(text).ok()?.parse().ok()).map(|n| n.unwrap_or(u64::MAX))
+}
+
+/// A name as text. That it is UTF-8 is sooner found out than what to do where it is not.
+pub(super) fn text(name: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(name).map_or_else(|_| String::from_utf8_lossy(name), Cow::Borrowed)
 }
 
 /// The number of a line; `None` of an oddity if it is no number at all.

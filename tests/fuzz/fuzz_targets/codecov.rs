@@ -1,0 +1,5 @@
+//! Codecov JSON.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::format("codecov", bytes));

@@ -1,0 +1,5 @@
+//! Coveralls JSON.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::format("coveralls", bytes));
