@@ -92,6 +92,11 @@ proptest! {
     }
 
     #[test]
+    fn damaged_exports_of_llvm_do_no_harm(bytes in damaged(fixture("llvm_json/shapes.json"))) {
+        hostile::format("llvm_json", &bytes);
+    }
+
+    #[test]
     fn damaged_shared_files_do_no_harm(bytes in edits()) {
         hostile::shared_file(&bytes);
     }
@@ -109,6 +114,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("go_cov", hostile::pod),
     ("go_text", hostile::text),
     ("lcov", |bytes| hostile::format("lcov", bytes)),
+    ("llvm_json", |bytes| hostile::format("llvm_json", bytes)),
     ("archive", hostile::archive),
 ];
 

@@ -31,6 +31,9 @@ pub mod jacoco_xml;
 mod json;
 pub mod lcov;
 pub mod limits;
+pub mod llvm_json;
+mod llvm_lines;
+mod llvm_report;
 mod notes;
 mod outline;
 pub mod pods;
@@ -127,7 +130,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
+    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, llvm_json, gcov_json, gcov_text, gcovr_json, simplecov,
 }
 
 /// The format of this id.

@@ -18,6 +18,9 @@ pub const LINE: u32 = 10_000_000;
 /// The highest number of a column.
 pub const COLUMN: u32 = 1_000_000;
 
+/// Lines that the regions of one profile of LLVM may reach over.
+pub const LINES: usize = 16_000_000;
+
 /// Arms of one branch of which only the number is known.
 pub const ARMS: u32 = 100_000;
 
