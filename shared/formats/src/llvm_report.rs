@@ -124,6 +124,11 @@ impl Report {
         self.records.push(record);
     }
 
+    /// All records.
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
     /// The profile: files by folder and path; in each first its lines by number, then regions by
     /// place, then functions by place. `name` is the file that was read, for notes.
     pub(crate) fn finish(mut self, mode: Mode, name: &str, notes: &mut Notes) -> Profile {
