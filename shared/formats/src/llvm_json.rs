@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Described in LLVM's `llvm/tools/llvm-cov/CoverageExporterJson.cpp`. Lines come of segments by
-//! the rule of [`llvm_lines`](crate::llvm_lines), everything else of functions as
-//! [`llvm_report`](crate::llvm_report) says. Rows of MC/DC have 7 items in version 2.0, 10 in 3.0
+//! the rule of `llvm_lines`, everything else of functions as
+//! `llvm_report` says. Rows of MC/DC have 7 items in version 2.0, 10 in 3.0
 //! and 11 in 3.1. Exported with `-skip-functions`, there are no functions and regions, and branches
 //! of instantiations are one branch; with `-summary-only`, there is nothing to read.
 //!
@@ -31,7 +31,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use crate::llvm_lines::{Kind, Segment, line_budget, lines};
 use crate::llvm_report::{Branching, Decision, Record, Region, Report, compare};
-use crate::{Format, Notes, Place, Read, ReadError, json, text};
+use crate::{Format, Notes, Place, Read, ReadError, json, limits, text};
 
 /// The format.
 pub const FORMAT: Format = Format {
@@ -238,7 +238,8 @@ fn record(function: Function, report: &mut Report) -> Result<Record, ReadError> 
     // Conditions are branches too, but for constants, so that a decision without has no others.
     let conditions = || branches.iter().filter(|Row(row)| row.last() == Some(&CONDITION));
     let uses = |row: &Region| row.kind == Kind::Expansion;
-    for decision in &mut record.decisions {
+    let n_pairs = record.decisions.len().saturating_mul(branches.len() + record.regions.len());
+    for decision in record.decisions.iter_mut().take_while(|_| n_pairs <= limits::VECTORS) {
         let holds = |start, end| decision.start <= start && end <= decision.end;
         if !conditions().map(branching).any(|row| holds(row.start, row.end))
             && !record.regions.iter().any(|row| uses(row) && holds(row.start, row.end))

@@ -213,6 +213,7 @@ impl Mapping {
         let mut odd = Odd::default();
         let mut record = Record { name, ..Record::default() };
         let mut decisions: Vec<Open<'_>> = Vec::new();
+        let mut n_expanded = 0;
         let expanded = self.expanded_counters();
         for region in &self.regions {
             let mut count = |counter: Counter| {
@@ -231,9 +232,14 @@ impl Mapping {
                     let count = count(counter.unwrap_or(Counter::Zero))?;
                     let kind = Kind::Expansion;
                     record.regions.push(Region { start, end, count, file, expanded: to, kind });
+                    give_up(&mut decisions, &mut n_expanded, budget, &mut odd.n_decisions);
                     if let Some(open) = decisions.iter_mut().find(|open| open.holds(region)) {
                         open.expanded.push(to);
+                        n_expanded += 1;
                     }
+                }
+                What::Decision { n_conditions, .. } if n_conditions > llvm_mcdc::CONDITIONS => {
+                    odd.n_decisions += 1;
                 }
                 What::Decision { .. } => {
                     decisions.push(Open { region, branches: Vec::new(), expanded: Vec::new() })
@@ -248,6 +254,7 @@ impl Mapping {
                     let Some((id, next)) = condition else { continue };
                     let is_constant = outcomes.contains(&Counter::Zero);
                     let row = Condition { id, next, is_constant };
+                    give_up(&mut decisions, &mut n_expanded, budget, &mut odd.n_decisions);
                     let Some(at) = decisions.iter().position(|open| open.takes(region, id)) else {
                         continue;
                     };
@@ -255,6 +262,7 @@ impl Mapping {
                     open.branches.insert(if id == 0 { 0 } else { open.branches.len() }, row);
                     if open.branches.len() == open.n_conditions() {
                         let open = decisions.remove(at);
+                        n_expanded -= open.expanded.len();
                         match open.decision(body, old_vectors, budget) {
                             Some(decision) => record.decisions.push(decision),
                             None => odd.n_decisions += 1,
@@ -348,6 +356,23 @@ impl Mapping {
             }
         }
         found
+    }
+}
+
+/// Forgets open decisions once looking through them, and what macros they use, took too much.
+fn give_up(
+    decisions: &mut Vec<Open<'_>>,
+    n_expanded: &mut usize,
+    budget: &mut usize,
+    n_forgotten: &mut u64,
+) {
+    match budget.checked_sub(decisions.len().saturating_add(*n_expanded)) {
+        Some(left) => *budget = left,
+        None => {
+            *n_forgotten += decisions.len() as u64;
+            decisions.clear();
+            *n_expanded = 0;
+        }
     }
 }
 
@@ -476,6 +501,30 @@ mod tests {
     fn expressions_in_a_circle_have_no_value() {
         let map = [1, 0, 2, 6, 1, 3, 1, 1, 3, 1, 1, 0, 9];
         assert!(counted(&map, &[1]).is_none());
+    }
+
+    /// `a && b` at 1.1: the decision, and a condition that leads to another.
+    const DECISION: &[u8] = &[
+        1, 0, 0, 4, 1, 1, 1, 1, 9, 40, 3, 2, 0, 1, 0, 9, 48, 1, 5, 1, 2, 0, 0, 1, 0, 2, 48, 1, 5,
+        2, 0, 0, 0, 5, 0, 9,
+    ];
+
+    #[test]
+    fn conditions_are_those_of_the_decision_around_them() {
+        let (record, odd) = counted(DECISION, &[7, 3]).unwrap();
+        let [decision] = &record.decisions[..] else { panic!("{record:?}") };
+        assert_eq!((decision.start, decision.end, decision.file), ((1, 1), (1, 9), Some(0)));
+        assert_eq!(decision.conditions, [Some(true), Some(false)]);
+        assert_eq!(odd, Odd::default());
+    }
+
+    #[test]
+    fn decisions_are_left_out_once_they_took_too_much() {
+        let body = Counted { hash: 1, counts: vec![7, 3], bitmap: vec![0b101] };
+        let counting = Counting { body: Some(&body), old_vectors: false, budget: &mut 1 };
+        let map = read(DECISION, 1).unwrap();
+        let (record, odd) = map.count("f".to_owned(), counting).unwrap();
+        assert_eq!((record.decisions.len(), record.branches.len(), odd.n_decisions), (0, 2, 1));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What programs instrumented by LLVM counted (clang's `-fprofile-instr-generate
 //! -fcoverage-mapping`, rustc's `-C instrument-coverage`, Swift's `-profile-coverage-mapping`):
-//! `.profraw` as the program writes it ([`llvm_raw`](crate::llvm_raw)), or `.profdata` as
-//! `llvm-profdata merge` does ([`llvm_indexed`](crate::llvm_indexed)), together with the program.
+//! `.profraw` as the program writes it (`llvm_raw`), or `.profdata` as
+//! `llvm-profdata merge` does (`llvm_indexed`), together with the program.
 //!
 //! Such files only hold counters by function; where they are in the source is said by the coverage
-//! map in the program itself ([`llvm_binary`](crate::llvm_binary)). All profiles that are given
+//! map in the program itself (`llvm_binary`). All profiles that are given
 //! together are added up, on the maps of all binaries, as `llvm-cov` does for several objects.
 //!
 //! A profile that names the build that it is of is only read with binaries of that build, and one

@@ -1,4 +1,4 @@
-//! LLVM's way from regions to segments, as of `llvm-cov show`: what [`llvm_lines`](crate::llvm_lines)
+//! LLVM's way from regions to segments, as of `llvm-cov show`: what `llvm_lines`
 //! makes lines of.
 
 use std::collections::BTreeSet;
