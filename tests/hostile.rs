@@ -4,7 +4,7 @@
 use coverage::{Metrics, Profile, dump};
 use formats::go_cov::{self, Pod};
 use formats::limits::Limits;
-use formats::{Notes, archive, go_counters, go_meta, go_text};
+use formats::{Member, Notes, Read, archive, go_counters, go_meta, go_text};
 use instrument::collector::{Collector, Config};
 use wire::frame::Frame;
 use wire::{AgentToRelay, RelayToAgent, RelayToViewer, Table};
@@ -94,10 +94,35 @@ pub fn pod(bytes: &[u8]) {
     assert_eq!(again.profile().totals(), profile.totals());
 }
 
-/// The input of [`pod`] for these files.
-pub fn join(meta: &[u8], counters: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(meta.len()).expect("a sample is small").to_le_bytes();
-    [&length[..], meta, counters].concat()
+/// A profile of LLVM with its program, from the bytes of both: what can be read has a dump that
+/// can be read.
+pub fn llvm_profile(bytes: &[u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return };
+    let length = (u32::from_le_bytes(*length) as usize).min(rest.len());
+    let (counts, program) = rest.split_at(length);
+    let Read::Together(together) = formats::llvm_profile::FORMAT.read else {
+        panic!("a profile is read with its program")
+    };
+    let member = |name: &str, bytes: &[u8], is_companion| Member {
+        name: name.to_owned(),
+        bytes: bytes.to_vec(),
+        is_companion,
+    };
+    let members = [member("counts", counts, false), member("program", program, true)];
+    let results = (together.read)(&members.each_ref()[..], &mut Notes::default());
+    results.iter().flat_map(|(_, result)| result).for_each(dumped);
+}
+
+fn dumped(profile: &Profile) {
+    let text = dump::write(profile);
+    let again = dump::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert!(dump::write(&again) == text, "the dump reads as another");
+}
+
+/// The input of [`pod`] or [`llvm_profile`] for these files.
+pub fn join(first: &[u8], second: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(first.len()).expect("a sample is small").to_le_bytes();
+    [&length[..], first, second].concat()
 }
 
 /// A Go text profile: one that can be read can be written and read again.

@@ -92,6 +92,24 @@ proptest! {
     }
 
     #[test]
+    fn damaged_exports_of_llvm_do_no_harm(bytes in damaged(fixture("llvm_json/shapes.json"))) {
+        hostile::format("llvm_json", &bytes);
+    }
+
+    #[test]
+    fn damaged_profiles_of_llvm_do_no_harm(
+        counts in damaged(fixture("llvm_profile/shapes/first.profraw")),
+        merged in damaged(fixture("llvm_profile/shapes-merged/shapes.profdata")),
+        program in damaged(fixture("llvm_profile/shapes/shapes.o")),
+    ) {
+        let whole = fixture("llvm_profile/shapes/shapes.o");
+        hostile::llvm_profile(&hostile::join(&counts, &whole));
+        hostile::llvm_profile(&hostile::join(&merged, &whole));
+        let whole = fixture("llvm_profile/shapes/first.profraw");
+        hostile::llvm_profile(&hostile::join(&whole, &program));
+    }
+
+    #[test]
     fn damaged_shared_files_do_no_harm(bytes in edits()) {
         hostile::shared_file(&bytes);
     }
@@ -111,6 +129,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("lcov", |bytes| hostile::format("lcov", bytes)),
     ("coveralls", |bytes| hostile::format("coveralls", bytes)),
     ("codecov", |bytes| hostile::format("codecov", bytes)),
+    ("llvm_json", |bytes| hostile::format("llvm_json", bytes)),
     ("archive", hostile::archive),
 ];
 

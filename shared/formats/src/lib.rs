@@ -33,6 +33,17 @@ pub mod jacoco_xml;
 mod json;
 pub mod lcov;
 pub mod limits;
+mod llvm_binary;
+mod llvm_counts;
+mod llvm_indexed;
+pub mod llvm_json;
+mod llvm_lines;
+mod llvm_mapping;
+mod llvm_mcdc;
+pub mod llvm_profile;
+mod llvm_raw;
+mod llvm_report;
+mod llvm_segments;
 mod notes;
 mod outline;
 pub mod pods;
@@ -128,8 +139,9 @@ macro_rules! formats {
     };
 }
 
+
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov, coveralls, codecov,
+    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcovr_json, simplecov, coveralls, codecov,
 }
 
 /// The format of this id.

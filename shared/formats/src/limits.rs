@@ -18,6 +18,18 @@ pub const LINE: u32 = 10_000_000;
 /// The highest number of a column.
 pub const COLUMN: u32 = 1_000_000;
 
+/// Lines that the regions of one profile of LLVM may reach over.
+pub const LINES: usize = 16_000_000;
+
+/// Regions of the binaries of one profile.
+pub const REGIONS: usize = 20_000_000;
+
+/// Bytes that the names of functions or files in a binary unpack to.
+pub const NAME_BYTES: usize = 256 << 20;
+
+/// Test vectors, and pairs of them, that are looked at in one profile.
+pub const VECTORS: usize = 50_000_000;
+
 /// Arms of one branch of which only the number is known.
 pub const ARMS: u32 = 100_000;
 
