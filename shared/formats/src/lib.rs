@@ -37,9 +37,12 @@ pub mod pods;
 mod python;
 mod reading;
 pub mod simplecov;
+mod source_map;
 mod sqlite;
 mod text;
 mod ulebs;
+pub mod v8;
+mod v8_ranges;
 mod xml;
 
 use coverage::Profile;
@@ -127,7 +130,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
+    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, v8, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
 }
 
 /// The format of this id.
