@@ -27,6 +27,7 @@ pub mod go_source;
 pub mod go_text;
 pub mod go_write;
 pub mod istanbul;
+mod istanbul_summary;
 pub mod jacoco_xml;
 mod json;
 pub mod lcov;
@@ -43,6 +44,7 @@ mod text;
 mod ulebs;
 pub mod v8;
 mod v8_ranges;
+pub mod xccov;
 mod xml;
 
 use coverage::Profile;
@@ -130,7 +132,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, v8, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
+    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, v8, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov, xccov,
 }
 
 /// The format of this id.
