@@ -385,13 +385,16 @@ fn ignored(text: &str) -> Vec<usize> {
     ignored
 }
 
-/// Adds a text in which ranges are placed by `place`: which text, from where to where.
+/// Which text a range is of, and its offsets there.
+type Placed = (usize, usize, usize);
+
+/// Adds the text at the position `own`, in which ranges are placed by `place`.
 fn add(
     file: &mut FileDraft,
     functions: &[Function],
     lines: &Lines,
     own: usize,
-    place: &dyn Fn(&Range) -> Option<(usize, usize, usize)>,
+    place: &dyn Fn(&Range) -> Option<Placed>,
 ) {
     let mut counts = vec![1u64; lines.bounds.len()];
     let mut known: BTreeMap<Span, u32> = BTreeMap::new();
@@ -443,7 +446,7 @@ struct Mapping<'a> {
 impl Mapping<'_> {
     /// Which original a range is of, and its offsets there; `None` if it starts and ends in
     /// different ones, or where nothing is mapped.
-    fn place(&self, range: &Range) -> Option<(usize, usize, usize)> {
+    fn place(&self, range: &Range) -> Option<Placed> {
         let bounds = &self.generated.bounds;
         let end = range.end.min(self.generated.last());
         let first = bounds.partition_point(|bounds| bounds.1 < range.start);
