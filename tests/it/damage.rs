@@ -109,6 +109,12 @@ const TARGETS: &[(&str, Target)] = &[
     ("go_cov", hostile::pod),
     ("go_text", hostile::text),
     ("lcov", |bytes| hostile::format("lcov", bytes)),
+    ("istanbul", |bytes| hostile::format("istanbul", bytes)),
+    ("v8", |bytes| hostile::format("v8", bytes)),
+    ("coveragepy_json", |bytes| hostile::format("coveragepy_json", bytes)),
+    ("coveragepy_db", |bytes| hostile::format("coveragepy_db", bytes)),
+    ("simplecov", |bytes| hostile::format("simplecov", bytes)),
+    ("xccov", |bytes| hostile::format("xccov", bytes)),
     ("archive", hostile::archive),
 ];
 
