@@ -138,8 +138,16 @@ pub fn text(bytes: &[u8]) {
 /// the same totals of what the format keeps.
 pub fn format(id: &str, bytes: &[u8]) {
     let format = formats::by_id(id).expect("there is such a format");
-    let formats::Read::File(read) = format.read else { panic!("{id} is read from several files") };
-    let read = |bytes: &[u8]| read("", bytes, &mut Notes::default());
+    let read = |bytes: &[u8]| match format.read {
+        formats::Read::File(read) => read("", bytes, &mut Notes::default()),
+        formats::Read::Together(together) => {
+            let (name, bytes) = (String::new(), bytes.to_vec());
+            let member = formats::Member { name, bytes, is_companion: false };
+            let mut results = (together.read)(&[&member], &mut Notes::default());
+            results.pop().expect("a file comes to something").1
+        }
+        formats::Read::Pods => panic!("{id} is read from several files"),
+    };
     let (Ok(profile), Some(write)) = (read(bytes), format.write) else { return };
     let written = |profile: &Profile| {
         let files = (write.files)(&algebra::units_for(profile, write.blocks));

@@ -130,6 +130,12 @@ const TARGETS: &[(&str, Target)] = &[
     ("coveralls", |bytes| hostile::format("coveralls", bytes)),
     ("codecov", |bytes| hostile::format("codecov", bytes)),
     ("llvm_json", |bytes| hostile::format("llvm_json", bytes)),
+    ("istanbul", |bytes| hostile::format("istanbul", bytes)),
+    ("v8", |bytes| hostile::format("v8", bytes)),
+    ("coveragepy_json", |bytes| hostile::format("coveragepy_json", bytes)),
+    ("coveragepy_db", |bytes| hostile::format("coveragepy_db", bytes)),
+    ("simplecov", |bytes| hostile::format("simplecov", bytes)),
+    ("xccov", |bytes| hostile::format("xccov", bytes)),
     ("archive", hostile::archive),
 ];
 

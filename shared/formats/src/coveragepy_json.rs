@@ -157,7 +157,7 @@ mod tests {
                         line 5 0\ncontext t|run 4\nfunction C.g 4 0\nfunction f 4 1\n\
                         branch 4 - exit%203=1 to%205=0\n\
                         p\\a.py: 1 lines ran that its summary does not count: docstrings, it \
-                        doesn't say which\np\\a.py: 1 rows with impossible places are left out";
+                        doesn't say which\np\\a.py: 1 rows with impossible numbers are left out";
         assert_eq!(read_text(text).unwrap(), expected);
     }
 

@@ -29,6 +29,7 @@ pub mod go_source;
 pub mod go_text;
 pub mod go_write;
 pub mod istanbul;
+mod istanbul_summary;
 pub mod jacoco_xml;
 mod json;
 pub mod lcov;
@@ -50,9 +51,13 @@ pub mod pods;
 mod python;
 mod reading;
 pub mod simplecov;
+mod source_map;
 mod sqlite;
 mod text;
 mod ulebs;
+pub mod v8;
+mod v8_ranges;
+pub mod xccov;
 mod xml;
 
 use coverage::Profile;
@@ -140,8 +145,9 @@ macro_rules! formats {
 }
 
 
+
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcovr_json, simplecov, coveralls, codecov,
+    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, istanbul_summary, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcovr_json, simplecov, coveralls, codecov, xccov,
 }
 
 /// The format of this id.

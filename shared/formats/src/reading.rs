@@ -10,7 +10,7 @@ use crate::limits::{self, Limits};
 use crate::pods::{self, Part};
 use crate::{
     FORMATS, Format, HEAD_BYTES, Member, Notes, Place, Read, ReadError, archive, companion_of,
-    sniff,
+    istanbul_summary, sniff,
 };
 
 /// Takes files one by one and gives the profiles in them. A file that can't be read is left out
@@ -134,7 +134,9 @@ impl Reading {
                 self.keep_companion(name, bytes);
                 Ok(())
             } else {
-                Err(ReadError::unsupported(Place::Whole, "no coverage data of a known format"))
+                let reason = "no coverage data of a known format";
+                let unknown = || ReadError::unsupported(Place::Whole, reason);
+                Err(istanbul_summary::refusal(head).unwrap_or_else(unknown))
             };
         };
         match format.read {

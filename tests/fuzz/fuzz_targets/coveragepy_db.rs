@@ -1,0 +1,5 @@
+//! Data files of coverage.py.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::format("coveragepy_db", bytes));

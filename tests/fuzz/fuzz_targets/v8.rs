@@ -1,0 +1,5 @@
+//! V8's coverage.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::format("v8", bytes));
