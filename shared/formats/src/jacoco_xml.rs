@@ -465,7 +465,7 @@ fn write_classes(out: &mut String, package: &str, file: &FileOutline<'_>, counte
             }
             let hit = Fraction { covered: u64::from(function.count > 0), total: 1 };
             let of_method = Counters { methods: hit, ..Counters::default() };
-            out.push_str(">");
+            out.push('>');
             of_method.write(out);
             out.push_str("</method>\n");
             of_class.add(&of_method);

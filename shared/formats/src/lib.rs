@@ -11,6 +11,7 @@
 
 pub mod archive;
 mod bytes;
+pub mod clover;
 pub mod cobertura;
 mod companions;
 pub mod coveragepy_db;
@@ -127,7 +128,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
+    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
 }
 
 /// The format of this id.
