@@ -38,6 +38,7 @@ pub mod pods;
 mod python;
 mod reading;
 pub mod simplecov;
+pub mod sonar;
 mod sqlite;
 mod text;
 mod ulebs;
@@ -128,7 +129,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
+    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, sonar, simplecov,
 }
 
 /// The format of this id.
