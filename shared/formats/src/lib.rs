@@ -33,6 +33,7 @@ mod json;
 pub mod lcov;
 pub mod limits;
 mod notes;
+pub mod opencover;
 mod outline;
 pub mod pods;
 mod python;
@@ -129,7 +130,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, sonar, simplecov,
+    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, sonar, opencover, simplecov,
 }
 
 /// The format of this id.

@@ -25,6 +25,9 @@ pub const ARMS: u32 = 100_000;
 /// claim many.
 pub const ALL_ARMS: u64 = 20_000_000;
 
+/// Lines that statements which span several may make beyond their first, in a file of coverage.
+pub const SPAN_LINES: u64 = 5_000_000;
+
 /// Elements of XML inside of each other.
 pub const DEPTH: usize = 256;
 
