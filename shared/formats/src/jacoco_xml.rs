@@ -391,7 +391,7 @@ pub fn write(profile: &Profile) -> String {
         packages.entry(folder).or_default().push(file);
     }
     let mut out = String::from(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<!DOCTYPE report PUBLIC \
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE report PUBLIC \
          \"-//JACOCO//DTD Report 1.1//EN\" \"report.dtd\">\n<report name=\"coverage\">\n",
     );
     let mut all = Counters::default();
