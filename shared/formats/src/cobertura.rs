@@ -170,17 +170,11 @@ impl Class {
                 element.required("number")?;
                 let number = element.line("number")?.unwrap_or(0);
                 let count = element.count("hits", name, notes)?;
-                let arms = match element.attribute("condition-coverage") {
-                    Some(text) if text.trim().is_empty() => None,
-                    Some(text) => {
-                        let arms = tally(text);
-                        if arms.is_none() {
-                            notes.add(name, "branches without the number of their arms");
-                        }
-                        arms
-                    }
-                    None => None,
-                };
+                let arms = element.attribute("condition-coverage").and_then(tally);
+                let branch = element.attribute("branch").unwrap_or_default();
+                if arms.is_none() && branch.trim().eq_ignore_ascii_case("true") {
+                    notes.add(name, "branches without the number of their arms are left out");
+                }
                 let lines = self.method.as_mut().map_or(&mut self.lines, |m| &mut m.lines);
                 lines.push(Row { number, count, arms });
             }

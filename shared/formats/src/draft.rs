@@ -45,8 +45,10 @@ pub(crate) struct FileDraft {
     /// Module that its package belongs to.
     module: String,
     lines: Vec<(u32, u64)>,
-    /// Statements and regions.
-    units: Vec<(UnitKind, Span, u64)>,
+    /// Statements and regions; what is of another owner is another unit.
+    units: Vec<(UnitKind, Span, u32, u64)>,
+    /// Numbers of owners of statements, by name.
+    owners: HashMap<String, u32>,
     functions: Vec<FunctionRow>,
     arms: Vec<ArmRow>,
     tallies: Vec<TallyRow>,
@@ -187,16 +189,31 @@ impl FileDraft {
     }
 
     /// A statement and how often it ran.
+    #[allow(dead_code, reason = "for formats with units of this kind")]
     pub(crate) fn statement(&mut self, span: Span, count: u64) {
         if self.fits(span) {
-            self.units.push((UnitKind::Statement, span, count));
+            self.units.push((UnitKind::Statement, span, 0, count));
+        }
+    }
+
+    /// A statement of a function, and how often it ran there. Where functions share code, each
+    /// has a statement of its own.
+    pub(crate) fn statement_of(&mut self, function: &str, span: Span, count: u64) {
+        if self.fits(span) {
+            let next = u32::try_from(self.owners.len()).unwrap_or(u32::MAX).saturating_add(1);
+            let owner = match self.owners.get(function) {
+                Some(&owner) => owner,
+                None => *self.owners.entry(function.to_owned()).or_insert(next),
+            };
+            self.units.push((UnitKind::Statement, span, owner, count));
         }
     }
 
     /// A region and how often it ran.
+    #[allow(dead_code, reason = "for formats with units of this kind")]
     pub(crate) fn region(&mut self, span: Span, count: u64) {
         if self.fits(span) {
-            self.units.push((UnitKind::Region, span, count));
+            self.units.push((UnitKind::Region, span, 0, count));
         }
     }
 
@@ -251,7 +268,7 @@ impl FileDraft {
     fn build(mut self, builder: &mut ProfileBuilder, file: FileIdx, join: Join, mode: Mode) {
         let most = if mode == Mode::Set { 1 } else { u64::MAX };
         self.lines.sort_by_key(|row| row.0);
-        self.units.sort_by_key(|row| (row.0, row.1));
+        self.units.sort_by_key(|row| (row.0, row.1, row.2));
         let mut numbers: Vec<(u32, UnitIdx)> = Vec::new();
         if !(self.lines.is_empty() && self.units.is_empty()) {
             let function = builder.function(file, "", false);
@@ -263,9 +280,9 @@ impl FileDraft {
                     numbers.push((number, unit));
                 }
             }
-            for same in self.units.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-                let Some(&(kind, span, first)) = same.first() else { continue };
-                let count = same.iter().skip(1).fold(first, |sum, row| join.join(sum, row.2));
+            for same in self.units.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
+                let Some(&(kind, span, _, first)) = same.first() else { continue };
+                let count = same.iter().skip(1).fold(first, |sum, row| join.join(sum, row.3));
                 let statements = u32::from(kind == UnitKind::Statement);
                 builder.unit(Unit { kind, span, statements, function }, count.min(most));
             }

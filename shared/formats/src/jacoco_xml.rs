@@ -391,7 +391,7 @@ pub fn write(profile: &Profile) -> String {
         packages.entry(folder).or_default().push(file);
     }
     let mut out = String::from(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<!DOCTYPE report PUBLIC \
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE report PUBLIC \
          \"-//JACOCO//DTD Report 1.1//EN\" \"report.dtd\">\n<report name=\"coverage\">\n",
     );
     let mut all = Counters::default();
@@ -465,7 +465,7 @@ fn write_classes(out: &mut String, package: &str, file: &FileOutline<'_>, counte
             }
             let hit = Fraction { covered: u64::from(function.count > 0), total: 1 };
             let of_method = Counters { methods: hit, ..Counters::default() };
-            out.push_str(">");
+            out.push('>');
             of_method.write(out);
             out.push_str("</method>\n");
             of_class.add(&of_method);

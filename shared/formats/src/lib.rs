@@ -11,6 +11,7 @@
 
 pub mod archive;
 mod bytes;
+pub mod clover;
 pub mod cobertura;
 pub mod codecov;
 mod companions;
@@ -46,12 +47,14 @@ mod llvm_raw;
 mod llvm_report;
 mod llvm_segments;
 mod notes;
+pub mod opencover;
 mod outline;
 pub mod pods;
 mod python;
 mod reading;
 pub mod simplecov;
 mod source_map;
+pub mod sonar;
 mod sqlite;
 mod text;
 mod ulebs;
@@ -146,8 +149,9 @@ macro_rules! formats {
 
 
 
+
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, istanbul_summary, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcovr_json, simplecov, coveralls, codecov, xccov,
+    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, istanbul_summary, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcovr_json, sonar, opencover, simplecov, coveralls, codecov, xccov,
 }
 
 /// The format of this id.

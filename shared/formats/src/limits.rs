@@ -39,6 +39,8 @@ pub const ALL_ARMS: u64 = 20_000_000;
 
 /// Empty rows that are written to lists with one for every line, of all files together.
 pub const ARRAY_LINES: u32 = 20_000_000;
+/// Lines that statements which span several may make beyond their first, in a file of coverage.
+pub const SPAN_LINES: u64 = 5_000_000;
 
 /// Elements of XML inside of each other.
 pub const DEPTH: usize = 256;
