@@ -17,6 +17,9 @@ pub mod coveragepy_db;
 pub mod coveragepy_json;
 mod draft;
 mod error;
+pub mod gcno;
+mod gcno_file;
+mod gcno_lines;
 pub mod gcov_json;
 pub mod gcov_text;
 pub mod gcovr_json;
@@ -127,7 +130,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcovr_json, simplecov,
+    go_text, go_cov, lcov, cobertura, jacoco_xml, istanbul, coveragepy_json, coveragepy_db, gcov_json, gcov_text, gcno, gcovr_json, simplecov,
 }
 
 /// The format of this id.
