@@ -34,6 +34,11 @@ impl<'a> Cursor<'a> {
         self.bytes.len().saturating_sub(self.offset)
     }
 
+    /// A cursor over the bytes up to here, at the first one.
+    pub(crate) fn before(&self) -> Self {
+        Self::new(self.bytes.get(..self.offset).unwrap_or(self.bytes))
+    }
+
     /// An error at the next byte.
     pub(crate) fn malformed(&self, reason: &'static str) -> ReadError {
         malformed(self.offset, reason)

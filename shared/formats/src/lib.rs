@@ -20,6 +20,9 @@ pub mod coveragepy_json;
 pub mod coveralls;
 mod draft;
 mod error;
+pub mod gcno;
+mod gcno_file;
+mod gcno_lines;
 pub mod gcov_json;
 pub mod gcov_text;
 pub mod gcovr_json;
@@ -150,8 +153,9 @@ macro_rules! formats {
 
 
 
+
 formats! {
-    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, istanbul_summary, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcovr_json, sonar, opencover, simplecov, coveralls, codecov, xccov,
+    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, istanbul_summary, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcno, gcovr_json, sonar, opencover, simplecov, coveralls, codecov, xccov,
 }
 
 /// The format of this id.
