@@ -56,8 +56,8 @@ pub mod pods;
 mod python;
 mod reading;
 pub mod simplecov;
-mod source_map;
 pub mod sonar;
+mod source_map;
 mod sqlite;
 mod text;
 mod ulebs;
@@ -150,12 +150,8 @@ macro_rules! formats {
     };
 }
 
-
-
-
-
 formats! {
-    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, istanbul_summary, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcno, gcovr_json, sonar, opencover, simplecov, coveralls, codecov, xccov,
+    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcno, gcovr_json, sonar, opencover, simplecov, coveralls, codecov, xccov,
 }
 
 /// The format of this id.
