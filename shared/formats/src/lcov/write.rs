@@ -309,9 +309,13 @@ fn one_line(text: &str) -> Cow<'_, str> {
 fn function_name(name: &str) -> Cow<'_, str> {
     match one_line(name) {
         name if name.is_empty() => "(anonymous)".into(),
-        name if name.split_once(',').is_some_and(|(first, _)| own_number(first).is_some()) => {
+        name if name.split_once(',').is_some_and(|(first, _)| is_digits(first)) => {
             format!(" {name}").into()
         }
         name => name,
     }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
