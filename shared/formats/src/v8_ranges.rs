@@ -69,10 +69,10 @@ fn sum(same: &[Function]) -> Vec<Range> {
             let stands_before =
                 |range: &&Range| range.start < start || range.start == start && range.end >= end;
             while let Some(range) = ranges.next_if(|range| stands_before(range)) {
-                open.retain(|outer| outer.end > range.start);
+                close(&mut open, range.start);
                 open.push(*range);
             }
-            open.retain(|range| range.end > start);
+            close(&mut open, start);
             let innermost = open.iter().rev().find(|range| range.end >= end);
             *sum = sum.saturating_add(innermost.map_or(0, |range| range.count));
         }
@@ -81,23 +81,35 @@ fn sum(same: &[Function]) -> Vec<Range> {
     ranges.map(|((start, end), count)| Range { start, end, count }).collect()
 }
 
+/// Takes away the ranges that end before this offset; they stand last.
+fn close(open: &mut Vec<Range>, offset: usize) {
+    while open.last().is_some_and(|range| range.end <= offset) {
+        open.pop();
+    }
+}
+
 /// Cuts ranges that start in one and end in another where that ends, so that each is wholly in
-/// those around it.
+/// those around it. Ranges of real processes rarely cross; past so many cuts they stay as they are.
 fn split(bounds: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
+    let most = bounds.len().saturating_mul(4);
     let mut done: Vec<(usize, usize)> = Vec::with_capacity(bounds.len());
+    // Ends of the ranges around the one at hand, the smallest last.
     let mut open: Vec<usize> = Vec::new();
     for (start, end) in bounds {
-        open.retain(|outer| *outer > start);
+        while open.last().is_some_and(|outer| *outer <= start) {
+            open.pop();
+        }
+        let inner = open.partition_point(|outer| *outer >= end);
         let mut from = start;
-        // Inner ends are the smallest, and come last.
-        for &outer in open.iter().rev().filter(|outer| **outer < end) {
+        for &outer in open.get(inner..).unwrap_or_default().iter().rev() {
+            if done.len() > most {
+                break;
+            }
             done.push((from, outer));
             from = outer;
         }
         done.push((from, end));
-        open.push(end);
-        open.sort_unstable_by(|a, b| b.cmp(a));
-        open.dedup();
+        open.insert(inner, end);
     }
     done.sort_by_key(|&(start, end)| (start, std::cmp::Reverse(end)));
     done.dedup();
