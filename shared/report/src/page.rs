@@ -246,14 +246,26 @@ mod tests {
     #[test]
     fn what_is_packed_is_a_gzip_member() {
         let bytes = b"mode: set\n".repeat(1_000);
-        let mut unpacked = Vec::new();
         let limits = formats::limits::Limits::default();
         let packed = gzip(&bytes);
         assert!(packed.len() < 200);
-        let read = formats::archive::unpack("a.gz", &packed, &limits, &mut |_, inner| {
-            unpacked.extend(inner);
-        });
-        assert_eq!((read.expect("it is whole"), unpacked), (true, bytes));
+        let mut sink = All(Vec::new());
+        let read = formats::archive::unpack("a.gz", &packed, &limits, &mut sink);
+        assert_eq!((read.expect("it is whole"), sink.0), (true, bytes));
+    }
+
+    /// Keeps what is in an archive.
+    struct All(Vec<u8>);
+
+    impl formats::archive::Sink for All {
+        fn wants(&mut self, _: &str, _: &[u8]) -> bool {
+            true
+        }
+
+        fn take(&mut self, _: &str, bytes: &[u8]) -> usize {
+            self.0.extend(bytes);
+            bytes.len()
+        }
     }
 
     const INDEX: &str = "<!doctype html><meta charset=utf-8><title>x</title>\n\
