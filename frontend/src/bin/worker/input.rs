@@ -360,12 +360,10 @@ impl archive::Sink for ArchiveOthers<'_> {
     fn take(&mut self, name: &str, bytes: &[u8]) -> usize {
         if is_source(name) {
             self.found.sources.push(name.to_owned(), blob_of(bytes));
-            bytes.len()
-        } else if self.found.diff(name, bytes) {
-            bytes.len()
-        } else {
-            0
+        } else if !self.found.diff(name, bytes) {
+            self.found.unread.push(format!("{name}: no unified diff"));
         }
+        bytes.len()
     }
 }
 
