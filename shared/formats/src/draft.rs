@@ -189,7 +189,6 @@ impl FileDraft {
     }
 
     /// A statement and how often it ran.
-    #[allow(dead_code, reason = "for formats with units of this kind")]
     pub(crate) fn statement(&mut self, span: Span, count: u64) {
         if self.fits(span) {
             self.units.push((UnitKind::Statement, span, 0, count));
