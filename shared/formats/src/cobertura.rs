@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! <coverage line-rate="0.5" …>
-//!   <sources><source>/home/dev/demo</source></sources>       folders of the file names
+//!   <sources><source>/src/demo</source></sources>            folders of the file names
 //!   <packages><package name="p"><classes>
 //!     <class name="p.A" filename="p/A.java">                 several may be of one file
 //!       <methods><method name="f" signature="(I)V">
@@ -442,7 +442,7 @@ mod tests {
         let roots = |sources: &[&str], file| {
             rooted(file, &sources.iter().map(|&source| source.to_owned()).collect::<Vec<_>>())
         };
-        assert_eq!(roots(&["/home/dev/"], "a/b.py"), "/home/dev/a/b.py");
+        assert_eq!(roots(&["/src/dev/"], "a/b.py"), "/src/dev/a/b.py");
         assert_eq!(roots(&["--source", "C:\\dev\\"], "b.cs"), "C:\\dev\\b.cs");
         assert_eq!(roots(&["C:"], "dev\\b.cpp"), "C:\\dev\\b.cpp");
         assert_eq!(roots(&["/a", "/b"], "c.py"), "c.py");

@@ -209,7 +209,6 @@ impl FileDraft {
     }
 
     /// A region and how often it ran.
-    #[allow(dead_code, reason = "for formats with units of this kind")]
     pub(crate) fn region(&mut self, span: Span, count: u64) {
         if self.fits(span) {
             self.units.push((UnitKind::Region, span, 0, count));
