@@ -136,6 +136,11 @@ const TARGETS: &[(&str, Target)] = &[
     ("coveragepy_db", |bytes| hostile::format("coveragepy_db", bytes)),
     ("simplecov", |bytes| hostile::format("simplecov", bytes)),
     ("xccov", |bytes| hostile::format("xccov", bytes)),
+    ("cobertura", |bytes| hostile::format("cobertura", bytes)),
+    ("clover", |bytes| hostile::format("clover", bytes)),
+    ("jacoco_xml", |bytes| hostile::format("jacoco_xml", bytes)),
+    ("sonar", |bytes| hostile::format("sonar", bytes)),
+    ("opencover", |bytes| hostile::format("opencover", bytes)),
     ("archive", hostile::archive),
 ];
 

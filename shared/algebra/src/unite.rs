@@ -13,7 +13,7 @@ use crate::{by_line, columns, merge};
 /// Branches and functions would count twice. Of a line, those arms are kept that the tool with the
 /// most of them has; where others have as many and tell them apart, they are taken for the same.
 /// Of a file, those functions are kept that the tool with the most of them has; what others say of
-/// a function that starts on the same line is added. Profiles of one name alone are [`merge`]d, and
+/// a function that starts on the same line is added. Profiles of one name alone are [merged](merge()), and
 /// keep all that they have.
 pub fn unite(profiles: &[(&str, &Profile)]) -> Profile {
     let mut groups: Vec<(&str, Vec<&Profile>)> = Vec::new();

@@ -5,7 +5,7 @@
 //! <coverage generated="1700000000" clover="4.4.1">
 //!   <project>
 //!     <package name="p">
-//!       <file name="A.java" path="/src/p/A.java">      PHPUnit: the path is the name
+//!       <file name="A.java" path="/src/demo/p/A.java">     PHPUnit: the path is the name
 //!         <metrics statements="2" conditionals="2" coveredconditionals="1" …/>
 //!         <line num="3" type="method" signature="f() : void" count="2"/>
 //!         <line num="4" type="stmt" count="2"/>
@@ -404,13 +404,13 @@ mod tests {
             "<package name='com.acme'><file name='A.java'><line num='3' type='method' \
              signature='f(int) : void' count='2'/><line num='4' type='cond' truecount='0' \
              falsecount='2'/><line num='4' type='cond' truecount='0' falsecount='0'/></file>\
-             </package><file name='/src/b.php'><metrics conditionals='4' coveredconditionals='1'/>\
+             </package><file name='/lib/b.php'><metrics conditionals='4' coveredconditionals='1'/>\
              <line num='1' type='stmt' count='-1'/></file></project><testproject><file \
              name='dummy'/></testproject><project>",
         );
         assert_eq!(
             found,
-            "mode count\npackage /src - -\nfile /src/b.php\nfunction -\nline 1 0\n\
+            "mode count\npackage /lib - -\nfile /lib/b.php\nfunction -\nline 1 0\n\
              package com/acme - -\nfile com/acme/A.java\nfunction -\nline 4 2\n\
              function f(int) 3 2\nbranch 4 - true=0 false=2\nbranch 4 1 true=0 false=0\n"
         );
@@ -418,7 +418,7 @@ mod tests {
             notes,
             [
                 "negative counts are taken for 0",
-                "/src/b.php: 1 of 4 branches were taken, but not on which lines"
+                "/lib/b.php: 1 of 4 branches were taken, but not on which lines"
             ]
         );
     }

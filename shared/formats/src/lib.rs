@@ -18,6 +18,8 @@ mod companions;
 pub mod coveragepy_db;
 pub mod coveragepy_json;
 pub mod coveralls;
+pub mod dotcover;
+mod dotnet;
 mod draft;
 mod error;
 pub mod gcno;
@@ -63,6 +65,7 @@ mod text;
 mod ulebs;
 pub mod v8;
 mod v8_ranges;
+pub mod visualstudio;
 pub mod xccov;
 mod xml;
 
@@ -151,7 +154,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcno, gcovr_json, sonar, opencover, simplecov, coveralls, codecov, xccov,
+    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcno, gcovr_json, sonar, opencover, dotcover, visualstudio, simplecov, coveralls, codecov, xccov,
 }
 
 /// The format of this id.

@@ -35,7 +35,7 @@ pub const ARMS: u32 = 100_000;
 
 /// Arms of all branches of a file of coverage of which only the number is known: a few bytes can
 /// claim many.
-pub const ALL_ARMS: u64 = 20_000_000;
+pub const ALL_ARMS: u64 = 8_000_000;
 
 /// Empty rows that are written to lists with one for every line, of all files together.
 pub const ARRAY_LINES: u32 = 20_000_000;

@@ -26,9 +26,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use coverage::{BranchKind, Mode, Profile, Span};
 
-use crate::draft::{Draft, Join};
+use crate::dotnet::{self, Code};
 use crate::xml::{self, Document, Element, Node};
-use crate::{Format, Notes, Read, ReadError, limits};
+use crate::{Format, Notes, Read, ReadError};
 
 /// The format.
 pub const FORMAT: Format = Format {
@@ -90,18 +90,12 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
         }
     }
     session.resolve_tests();
-    if session.draft.is_empty() {
-        notes.add(name, "lists no files");
-    }
-    if session.n_too_long > 0 {
-        let note = format!("of {} sequence points only the first line is kept", session.n_too_long);
-        notes.add(name, note);
-    }
-    Ok(session.draft.finish(Mode::Count, name, notes))
+    Ok(session.code.finish(Mode::Count, name, notes))
 }
 
+#[derive(Default)]
 struct Session {
-    draft: Draft,
+    code: Code,
     /// Paths of files of a module, by their `uid`.
     files: HashMap<String, String>,
     /// Names of tests, by their `uid`.
@@ -110,23 +104,6 @@ struct Session {
     hits: BTreeMap<String, BTreeMap<String, Vec<u32>>>,
     /// Branches of each line of a file: by method and offset, the number of each.
     branches: HashMap<(String, u32), HashMap<(String, u64), usize>>,
-    /// Lines that points may still make, which is more than any honest file needs.
-    lines_left: u64,
-    n_too_long: u64,
-}
-
-impl Default for Session {
-    fn default() -> Self {
-        Self {
-            draft: Draft::new(Join::Max),
-            files: HashMap::new(),
-            tests: HashMap::new(),
-            hits: BTreeMap::new(),
-            branches: HashMap::new(),
-            lines_left: limits::SPAN_LINES,
-            n_too_long: 0,
-        }
-    }
 }
 
 /// A method that is being read.
@@ -231,34 +208,21 @@ impl Session {
             files.get(uid).filter(|path| !path.is_empty())
         };
         if let Some(path) = path_of(&None) {
-            let first = method.points.iter().map(|point| point.span.start.line).min();
-            let last = method.points.iter().map(|point| point.span.last_line()).max();
-            let span =
-                first.zip(last).map(|(first, last)| Span::new(first, 1, last.saturating_add(1), 1));
+            let span = dotnet::extent(method.points.iter().map(|point| point.span));
             let entry = method.points.iter().min_by_key(|point| point.offset);
             let entered = method.entered.or(entry.map(|point| point.count));
             let count = entered.unwrap_or(0).max(u64::from(method.visited));
-            self.draft.file(path).function(&function, span, Some(count));
+            self.code.draft.file(path).function(&function, span, Some(count));
         }
         for point in &method.points {
             let Some(path) = path_of(&point.file) else {
                 missing += 1;
                 continue;
             };
-            let file = self.draft.file(path);
-            file.statement_of(&function, point.span, point.count);
-            let (first, mut last) = (point.span.start.line, point.span.last_line());
-            if u64::from(last - first) > self.lines_left {
-                self.n_too_long += 1;
-                last = first;
-            }
-            self.lines_left -= u64::from(last - first);
-            for number in first..=last {
-                file.line(number, point.count);
-            }
+            let lines = self.code.statement(path, &function, point.span, point.count);
             for uid in &point.tests {
-                let lines = self.hits.entry(uid.clone()).or_default();
-                lines.entry(path.clone()).or_default().extend(first..=last);
+                let files = self.hits.entry(uid.clone()).or_default();
+                files.entry(path.clone()).or_default().extend(lines.clone());
             }
         }
         for arm in &method.arms {
@@ -271,7 +235,7 @@ impl Session {
             // The first of a line has no name, the others have numbers.
             let name = if number == 0 { String::new() } else { number.to_string() };
             let (kind, span) = (BranchKind::Branch, Span::line(line));
-            self.draft.file(path).arm(kind, span, &name, &arm.path, arm.count);
+            self.code.draft.file(path).arm(kind, span, &name, &arm.path, arm.count);
         }
         if missing > 0 {
             notes.add(name, "sequence points of a file that is not listed are left out");
@@ -284,7 +248,7 @@ impl Session {
         for (uid, files) in std::mem::take(&mut self.hits) {
             let test = tests.get(&uid).unwrap_or(&uid);
             for (path, lines) in files {
-                let file = self.draft.file(&path);
+                let file = self.code.draft.file(&path);
                 lines.into_iter().for_each(|line| file.hit_in(short(test), line));
             }
         }
@@ -354,7 +318,7 @@ mod tests {
             notes,
             [
                 "sequence points of a file that is not listed are left out",
-                "of 1 sequence points only the first line is kept"
+                "of 1 statements only the first line is kept"
             ]
         );
     }

@@ -1,0 +1,5 @@
+//! Clover XML.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::format("clover", bytes));

@@ -1,0 +1,5 @@
+//! Cobertura XML.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::format("cobertura", bytes));

@@ -1,0 +1,5 @@
+//! SonarQube's generic coverage.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::format("sonar", bytes));
