@@ -79,7 +79,7 @@ pub fn lines_of(profile: &Profile, file: FileIdx) -> BTreeMap<u32, Line> {
 /// first unit is taken. Branches stay as they are.
 pub fn by_line(profile: &Profile) -> Profile {
     let shape = profile.shape();
-    if shape.unit_kinds().iter().all(|kind| *kind == UnitKind::Line) {
+    if shape.unit_kinds().iter().all(|kind| *kind == UnitKind::Line) && !shares_lines(profile) {
         return profile.clone();
     }
     let mut builder = ProfileBuilder::default();
@@ -137,7 +137,15 @@ pub fn by_line(profile: &Profile) -> Profile {
 pub fn units_for(profile: &Profile, blocks: bool) -> Profile {
     let kinds = profile.shape().unit_kinds();
     let fits = kinds.iter().all(|kind| (*kind == UnitKind::Block) == blocks);
-    if fits { profile.clone() } else { by_line(profile) }
+    if fits && !shares_lines(profile) { profile.clone() } else { by_line(profile) }
+}
+
+/// Whether lines are those of functions, of which two may have one.
+fn shares_lines(profile: &Profile) -> bool {
+    let shape = profile.shape();
+    let mut named = shape.functions().iter().filter(|function| !function.name.is_empty());
+    let is_line = |unit: u32| shape.unit(UnitIdx(unit)).kind == UnitKind::Line;
+    named.any(|function| function.units.clone().any(is_line))
 }
 
 /// Most lines that one unit may cover: what claims more is no source, and would eat memory.
@@ -147,11 +155,17 @@ fn add(lines: &mut BTreeMap<u32, Line>, profile: &Profile, unit_idx: UnitIdx, ha
     let unit = profile.shape().unit(unit_idx);
     let (first, count) = (unit.span.start.line, profile.count(unit_idx));
     let last = match unit.kind {
-        UnitKind::Line => first,
-        _ if has_lines => return,
-        UnitKind::Statement => first,
+        UnitKind::Statement | UnitKind::Region | UnitKind::Block if has_lines => return,
+        UnitKind::Line | UnitKind::Statement => first,
         UnitKind::Block | UnitKind::Region => unit.span.last_line(),
     };
+    if unit.kind == UnitKind::Line {
+        // Functions may share it.
+        let line = lines.entry(first).or_default();
+        (line.n_units, line.count) = (1, line.count.max(count));
+        line.n_hit = u32::from(line.count > 0);
+        return;
+    }
     for number in first..=last.min(first.saturating_add(UNIT_LINES)) {
         let line = lines.entry(number).or_default();
         line.n_units += 1;
@@ -218,6 +232,19 @@ mod tests {
             dump::write(&by_line(&dump::parse(text).unwrap())),
             "mode count\npackage p p m\nfile p/a.go\nfunction -\nline 1 5\nline 2 5\nline 3 0\n\
              line 7 0\ncontext t 1 2\nfunction F 1.9,3.2 5\n"
+        );
+    }
+
+    #[test]
+    fn a_line_of_two_functions_is_one() {
+        let text = "mode count\npackage p - -\nfile p/a.c\nfunction f 1,2 1\nline 1 1\nline 2 1\n\
+                    function g 2,3 0\nline 2 0\nline 3 0\n";
+        let profile = dump::parse(text).unwrap();
+        assert!(lines(&profile)[0][&2].covered());
+        assert_eq!(
+            dump::write(&units_for(&profile, false)),
+            "mode count\npackage p - -\nfile p/a.c\nfunction -\nline 1 1\nline 2 1\nline 3 0\n\
+             function f 1,2 1\nfunction g 2,3 0\n"
         );
     }
 }

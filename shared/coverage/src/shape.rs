@@ -121,7 +121,8 @@ pub enum UnitKind {
     /// that its span touches.
     #[default]
     Block,
-    /// A line: its span is [`Span::line`]. A file has at most one for each number.
+    /// A line: its span is [`Span::line`]. A function has at most one for each number, and mostly
+    /// all those of a file belong to one function without a name.
     Line,
     /// One statement. Statements may contain others.
     Statement,

@@ -13,11 +13,10 @@
 //!  "type": "llvm.coverage.json.export", "version": "3.1.0"}
 //! ```
 //!
-//! Described in LLVM's `llvm/tools/llvm-cov/CoverageExporterJson.cpp`. Lines come of segments by
-//! the rule of `llvm_lines`, everything else of functions as
-//! `llvm_report` says. Rows of MC/DC have 7 items in version 2.0, 10 in 3.0
-//! and 11 in 3.1. Exported with `-skip-functions`, there are no functions and regions, and branches
-//! of instantiations are one branch; with `-summary-only`, there is nothing to read.
+//! Described in LLVM's `llvm/tools/llvm-cov/CoverageExporterJson.cpp`. Functions give everything as
+//! `llvm_report` says, lines by the rule of `llvm_lines`. Rows of MC/DC have 7 items in version 2.0, 10 in 3.0
+//! and 11 in 3.1. Exported with `-skip-functions`, there are no functions and regions, lines
+//! come of the files' segments, and branches of instantiations are one branch; with `-summary-only`, there is nothing to read.
 //!
 //! Not kept: single instantiations, what a macro's uses differ in by line, test vectors, and
 //! which outcomes of a branch are constant (a file does not say, and they count as not taken).
@@ -452,8 +451,8 @@ mod tests {
         };
         let both = [function("g", 2, 0, 1, 1), function("f", 3, 3, 0, 3)].join(",");
         let (text, notes) = said(&format!(r#"{{{FILE},"functions":[{both}]}}"#));
-        let expected = "mode count\npackage - - -\nfile a.h\nfunction -\nline 1 5\nline 2 5\n\
-                        line 3 5\nregion 1.1,3.2 5\nregion 2.5,2.9 3\nfunction f 1.1,3.2 5\n\
+        let expected = "mode count\npackage - - -\nfile a.h\nfunction -\nregion 1.1,3.2 5\n\
+                        region 2.5,2.9 3\nfunction f 1.1,3.2 5\nline 1 5\nline 2 5\nline 3 5\n\
                         branch 2.3,2.4 - true=1 false=4\n";
         assert_eq!((text.as_str(), notes.as_str()), (expected, ""));
     }

@@ -13,16 +13,14 @@
 //!
 //! Not kept: single instantiations, test vectors of MC/DC, values and times of calls.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use coverage::{Mode, Profile};
 
 use crate::llvm_binary::{Binary, is_binary};
 use crate::llvm_counts::{Counts, hex};
-use crate::llvm_lines::{line_budget, lines};
 use crate::llvm_mapping::{self, Counting};
 use crate::llvm_report::Report;
-use crate::llvm_segments::{Stretch, segments};
 use crate::{
     Format, Member, Notes, Place, Read, ReadError, Results, Together, limits, llvm_binary,
     llvm_indexed, llvm_raw,
@@ -169,21 +167,6 @@ fn together(
     said.check(&counts, &used)?;
     said.note(&name, notes);
 
-    let mut stretches: BTreeMap<usize, Vec<Stretch>> = BTreeMap::new();
-    for record in report.records() {
-        for region in &record.regions {
-            let Some(&file) = record.files.get(region.file as usize) else { continue };
-            let (start, end) = (region.start, region.end);
-            let stretch = Stretch { start, end, count: region.count, kind: region.kind };
-            stretches.entry(file).or_default().push(stretch);
-        }
-    }
-    let n_stretches: usize = stretches.values().map(Vec::len).sum();
-    let mut budget = line_budget(n_stretches);
-    for (file, stretches) in stretches {
-        let lines = lines(&segments(stretches), &mut budget)?;
-        report.lines(file, lines);
-    }
     let mode = if counts.is_set { Mode::Set } else { Mode::Count };
     Ok(report.finish(mode, &name, notes))
 }
@@ -317,6 +300,8 @@ fn add(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use coverage::dump;
 
     use super::*;
@@ -362,7 +347,7 @@ mod tests {
     #[test]
     fn counts_of_several_runs_are_added() {
         let said = said(vec![source(7, 1, None), source(7, 1, None)], &[program("p", 1, None)]);
-        let expected = "line 1 8\nline 2 8\nline 3 8\nregion 1.1,3.2 8\nfunction f 1.1,3.2 8\n\
+        let expected = "region 1.1,3.2 8\nfunction f 1.1,3.2 8\nline 1 8\nline 2 8\nline 3 8\n\
                         a.profraw: counts of a.profraw are added\n";
         assert_eq!(said, format!("{READ}{expected}"));
     }

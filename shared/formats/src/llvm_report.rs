@@ -4,7 +4,8 @@
 //! generic's, a header's in several programs. Of each metric the instantiation counts that has
 //! most covered; what no arm or region of that one reached is 0, and the rest has the counts of all
 //! together. What a macro's use brings along lies at that use, in the file of the function.
-//! Lines are those of a file, whoever's function they are in.
+//! Lines are those of each function: one that two functions share is a line of both. Only where
+//! there are no functions, they are those of the file.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,8 +14,9 @@ use coverage::{
 };
 
 use crate::draft::folder;
-use crate::llvm_lines::{Kind, Point};
-use crate::{Notes, limits};
+use crate::llvm_lines::{Kind, Point, line_budget, lines};
+use crate::llvm_segments::{Stretch, segments};
+use crate::{Notes, ReadError, limits};
 
 /// A function as the compiler mapped and the program counted it.
 #[derive(Debug, Default)]
@@ -124,17 +126,14 @@ impl Report {
         self.records.push(record);
     }
 
-    /// All records.
-    pub(crate) fn records(&self) -> &[Record] {
-        &self.records
-    }
-
     /// The profile: files by folder and path; in each first its lines by number, then regions by
     /// place, then functions by place. `name` is the file that was read, for notes.
     pub(crate) fn finish(mut self, mode: Mode, name: &str, notes: &mut Notes) -> Profile {
         self.files.sort_by(|a, b| (folder(&a.path), &a.path).cmp(&(folder(&b.path), &b.path)));
         let mut builder = ProfileBuilder::default();
         let mut package = None;
+        let n_regions = self.records.iter().map(|record| record.regions.len()).sum();
+        let mut budget = line_budget(n_regions);
         for file in &self.files {
             let path = folder(&file.path);
             let package_idx = match package {
@@ -148,11 +147,14 @@ impl Report {
             for group in file.groups.values() {
                 let records: Vec<&Record> =
                     group.iter().filter_map(|&index| self.records.get(index)).collect();
-                rows.add_group(&records);
+                rows.add_group(&records, &mut budget);
             }
             rows.branches.extend(file.branches.iter().map(|row| (span(row.start, row.end), *row)));
             rows.decisions.extend(file.decisions.iter().cloned());
-            rows.build(&mut builder, file_idx, &file.lines);
+            if file.groups.is_empty() {
+                rows.lines.extend(&file.lines);
+            }
+            rows.build(&mut builder, file_idx);
             if rows.n_left_out > 0 {
                 let FileReport { path, .. } = file;
                 let n = rows.n_left_out;
@@ -218,8 +220,10 @@ impl Record {
 /// What a file's functions give.
 #[derive(Default)]
 struct Rows {
+    /// Of files without functions.
+    lines: BTreeMap<u32, u64>,
     regions: Vec<(Span, u64)>,
-    functions: Vec<(Span, String, u64)>,
+    functions: Vec<FunctionRow>,
     /// Branches and where they are shown; their own place tells those of one use apart.
     branches: Vec<(Span, Branching)>,
     decisions: Vec<Decision>,
@@ -228,8 +232,16 @@ struct Rows {
     n_left_out: u64,
 }
 
+/// A function with its lines.
+struct FunctionRow {
+    span: Span,
+    name: String,
+    count: u64,
+    lines: Vec<(u32, u64)>,
+}
+
 impl Rows {
-    fn add_group(&mut self, records: &[&Record]) {
+    fn add_group(&mut self, records: &[&Record], budget: &mut usize) {
         let mains = records.iter().filter_map(|record| {
             let (main, first) = record.main()?;
             Some((*record, main, first))
@@ -239,7 +251,12 @@ impl Rows {
         let name = records.iter().map(|record| record.name.as_str()).min().unwrap_or_default();
         let count = records.iter().fold(0u64, |sum, record| sum.saturating_add(record.count));
         let end = mains.iter().map(|(_, _, first)| first.end).max().unwrap_or(first.end);
-        self.functions.push((span(first.start, end), name.to_owned(), count));
+        let lines = lines_of(&mains, budget).unwrap_or_else(|_| {
+            self.n_left_out += 1;
+            Vec::new()
+        });
+        let (span_of, name) = (span(first.start, end), name.to_owned());
+        self.functions.push(FunctionRow { span: span_of, name, count, lines });
 
         let code = |record: &Record| -> Vec<Region> {
             record.regions.iter().filter(|region| region.kind == Kind::Code).copied().collect()
@@ -317,13 +334,14 @@ impl Rows {
         }
     }
 
-    fn build(&mut self, builder: &mut ProfileBuilder, file: FileIdx, lines: &BTreeMap<u32, u64>) {
+    fn build(&mut self, builder: &mut ProfileBuilder, file: FileIdx) {
+        let lines = std::mem::take(&mut self.lines);
         let mut regions = std::mem::take(&mut self.regions);
         regions.retain(|row| self.fits(row.0));
         regions.sort_by_key(|row| row.0);
         if !(lines.is_empty() && regions.is_empty()) {
             let function: FunctionIdx = builder.function(file, "", false);
-            for (&number, &count) in lines {
+            for (number, count) in lines {
                 if self.fits(Span::line(number)) {
                     builder.line(function, number, count.min(self.most));
                 }
@@ -333,9 +351,16 @@ impl Rows {
                 builder.unit(Unit { kind, span, statements: 0, function }, count.min(self.most));
             }
         }
-        for (span, name, count) in std::mem::take(&mut self.functions) {
-            if self.fits(span) {
-                builder.declared_function(file, &name, Some(span), Some(count.min(self.most)));
+        for row in std::mem::take(&mut self.functions) {
+            if self.fits(row.span) {
+                let count = row.count.min(self.most);
+                let function =
+                    builder.declared_function(file, &row.name, Some(row.span), Some(count));
+                for (number, count) in row.lines {
+                    if self.fits(Span::line(number)) {
+                        builder.line(function, number, count.min(self.most));
+                    }
+                }
             }
         }
         let mut branches = std::mem::take(&mut self.branches);
@@ -400,10 +425,7 @@ pub(crate) fn compare(
         let left_out = found.total == 0 && matches!(metric, "functions" | "regions");
         if (found.total, found.covered) != (total, covered) && !left_out {
             let why = match metric {
-                "lines" => {
-                    "which adds up functions, so that a line may count twice and lines of \
-                            macros do not"
-                }
+                "lines" => "which adds up functions, which the file does not tell apart",
                 _ => "which knows instantiations and constants that the file does not tell apart",
             };
             notes.add(
@@ -415,6 +437,40 @@ pub(crate) fn compare(
             );
         }
     }
+}
+
+/// Lines of a function: those of the instantiation that has most covered, with the counts of all
+/// together where it was hit. Of the lines in `budget`, those found are taken.
+///
+/// # Errors
+/// If there are more lines than the budget allows.
+fn lines_of(
+    mains: &[(&Record, u32, &Region)],
+    budget: &mut usize,
+) -> Result<Vec<(u32, u64)>, ReadError> {
+    let all: Vec<Vec<(u32, u64)>> = mains
+        .iter()
+        .map(|(record, main, _)| {
+            let own = record.regions.iter().filter(|region| region.file == *main);
+            let stretches = own.map(|&Region { start, end, count, kind, .. }| Stretch {
+                start,
+                end,
+                count,
+                kind,
+            });
+            lines(&segments(stretches.collect()), budget)
+        })
+        .collect::<Result<_, _>>()?;
+    let hit = |rows: &&Vec<(u32, u64)>| rows.iter().filter(|(_, count)| *count > 0).count();
+    let best = first_max(&all, |rows| (hit(rows), rows.len())).map_or(&[][..], Vec::as_slice);
+    let mut sums: BTreeMap<u32, u64> = BTreeMap::new();
+    for &(number, count) in all.iter().flatten() {
+        let sum = sums.entry(number).or_default();
+        *sum = sum.saturating_add(count);
+    }
+    let sum = |number| sums.get(&number).copied().unwrap_or(0);
+    let counted = |&(number, count): &(u32, u64)| (number, if count > 0 { sum(number) } else { 0 });
+    Ok(best.iter().map(counted).collect())
 }
 
 /// The first of the rows that have the highest key.
