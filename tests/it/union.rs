@@ -15,7 +15,7 @@ const WINDOWS: &str = "TN:\nSF:D:\\a\\acme\\web\\src\\calc.js\nFN:1,add\nFNDA:0,
                        end_of_record\n";
 
 const XML: &str = r#"<?xml version="1.0"?>
-<coverage line-rate="0.5" version="7"><sources><source>/home/ci/acme/web</source></sources><packages>
+<coverage line-rate="0.5" version="7"><sources><source>/builds/ci/acme/web</source></sources><packages>
 <package name="src"><classes><class name="calc.js" filename="src/calc.js"><methods/><lines>
 <line number="1" hits="1"/><line number="2" hits="3" branch="true" condition-coverage="50% (1/2)"/>
 <line number="3" hits="0"/></lines></class></classes></package></packages></coverage>
