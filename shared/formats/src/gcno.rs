@@ -209,7 +209,7 @@ fn draft(graphs: &Graphs, flows: &[Flow<'_>], name: &str, notes: &mut Notes) -> 
     let mut draft = Draft::default();
     let mut odd = Odd::default();
     let paths: Vec<String> =
-        graphs.sources.names.iter().map(|path| source_path(&graphs.folder, path)).collect();
+        graphs.sources.names.iter().map(|path| gcov_json::joined(&graphs.folder, path)).collect();
     let path = |source: usize| paths.get(source).map(String::as_str).unwrap_or_default();
     let mut starts: Vec<(usize, (u32, u32), &Graph)> = Vec::with_capacity(flows.len());
     for flow in flows {
@@ -309,21 +309,6 @@ fn extent(graph: &Graph) -> Span {
     }
 }
 
-/// The path of a source: steps up and down again are left out, as gcov does.
-fn source_path(folder: &str, path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "." => {}
-            ".." if parts.last().is_some_and(|last| !matches!(*last, "" | "..")) => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    gcov_json::joined(folder, &parts.join("/"))
-}
-
 /// The name of a path's file.
 fn file(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
@@ -385,7 +370,7 @@ mod tests {
         }
 
         fn sized(self, start: &[u32], mut content: Vec<u8>) -> Vec<u8> {
-            while !self.is_new && content.len() % 4 != 0 {
+            while !self.is_new && !content.len().is_multiple_of(4) {
                 content.push(0);
             }
             let unit = if self.is_new { 1 } else { 4 };

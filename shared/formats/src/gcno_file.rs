@@ -46,7 +46,6 @@ pub(crate) struct Head {
 #[derive(Debug, Default)]
 pub(crate) struct Graphs {
     pub(crate) version: u32,
-    pub(crate) stamp: u32,
     pub(crate) folder: String,
     pub(crate) sources: Sources,
     pub(crate) functions: Vec<Graph>,
@@ -54,7 +53,7 @@ pub(crate) struct Graphs {
     pub(crate) is_clang: bool,
 }
 
-/// Names of sources, each once.
+/// Paths of sources, each once, without steps up and down again.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     pub(crate) names: Vec<String>,
@@ -62,10 +61,20 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    fn known(&mut self, name: String) -> usize {
+    fn known(&mut self, path: &str) -> usize {
+        let mut parts: Vec<&str> = Vec::new();
+        for part in path.split('/') {
+            match part {
+                "." => {}
+                ".." if parts.last().is_some_and(|last| !matches!(*last, "" | "..")) => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
+        }
         let next = self.names.len();
-        *self.positions.entry(name).or_insert_with_key(|name| {
-            self.names.push(name.clone());
+        *self.positions.entry(parts.join("/")).or_insert_with_key(|path| {
+            self.names.push(path.clone());
             next
         })
     }
@@ -160,7 +169,7 @@ pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
 /// Notes in these bytes.
 pub(crate) fn graphs(bytes: &[u8]) -> Result<Graphs, ReadError> {
     let (head, mut words) = Words::open(bytes)?;
-    let mut found = Graphs { version: head.version, stamp: head.stamp, ..Graphs::default() };
+    let mut found = Graphs { version: head.version, ..Graphs::default() };
     if head.version >= 120 {
         words.word("the checksum")?;
     }
@@ -252,7 +261,7 @@ fn lines_record(
                 if name.is_empty() {
                     return Ok(());
                 }
-                let source = sources.known(name);
+                let source = sources.known(&name);
                 function.stretches.push(Stretch { block, source, lines: Vec::new() });
             }
             line => match function.stretches.get_mut(first..).and_then(<[_]>::last_mut) {
@@ -386,7 +395,7 @@ impl<'a> Words<'a> {
     }
 
     fn source(&mut self, sources: &mut Sources) -> Result<usize, ReadError> {
-        Ok(sources.known(self.string("name of a source")?))
+        Ok(sources.known(&self.string("name of a source")?))
     }
 
     fn is_done(&self) -> bool {

@@ -336,7 +336,7 @@ fn joined(package: &str, file: &str) -> String {
 
 /// The parameters of a method's descriptor as Java names them, without packages: `(int, String)`
 /// of `(ILjava/lang/String;)V`. What is no descriptor stays as it is.
-fn parameters(descriptor: &str) -> Cow<'_, str> {
+pub(crate) fn parameters(descriptor: &str) -> Cow<'_, str> {
     let named = || {
         let (mut rest, result) = descriptor.strip_prefix('(')?.rsplit_once(')')?;
         let mut names: Vec<String> = Vec::new();

@@ -36,7 +36,12 @@ pub mod go_text;
 pub mod go_write;
 pub mod istanbul;
 mod istanbul_summary;
+pub mod jacoco_exec;
+mod jacoco_filters;
+mod jacoco_flow;
 pub mod jacoco_xml;
+mod java_class;
+mod java_code;
 mod json;
 pub mod lcov;
 pub mod limits;
@@ -154,7 +159,7 @@ macro_rules! formats {
 }
 
 formats! {
-    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, istanbul, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcno, gcovr_json, sonar, opencover, dotcover, visualstudio, simplecov, coveralls, codecov, xccov,
+    go_text, go_cov, lcov, cobertura, clover, jacoco_xml, jacoco_exec, istanbul, v8, coveragepy_json, coveragepy_db, llvm_json, llvm_profile, gcov_json, gcov_text, gcno, gcovr_json, sonar, opencover, dotcover, visualstudio, simplecov, coveralls, codecov, xccov,
 }
 
 /// The format of this id.

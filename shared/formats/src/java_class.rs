@@ -1,0 +1,280 @@
+//! Class files of Java, as far as JaCoCo's probes have to be told from them.
+//!
+//! ```text
+//! u32 CAFEBABE, u16 minor, major version
+//! u16 n, then n - 1 constants: u8 tag and content
+//! u16 access, class, super class; u16 n, interfaces
+//! u16 n, fields; u16 n, methods: u16 access, name, descriptor, attributes
+//! attributes: u16 n, then for each u16 name, u32 length and content
+//! Code: u16 stack, locals, u32 length, code, u16 n, handlers (u16 start, end, handler, type),
+//!       attributes, of them LineNumberTable: u16 n, then u16 offset and line for each
+//! ```
+//!
+//! Spec: The Java Virtual Machine Specification, chapter 4. All numbers are big-endian.
+
+use crate::ReadError;
+use crate::bytes::{Cursor, malformed};
+
+/// A class.
+#[derive(Debug, Default)]
+pub(crate) struct Class<'a> {
+    pub(crate) access: u16,
+    /// With slashes.
+    pub(crate) name: String,
+    pub(crate) super_name: String,
+    pub(crate) source: Option<String>,
+    pub(crate) annotations: Vec<String>,
+    pub(crate) methods: Vec<Method<'a>>,
+    pub(crate) constants: Constants<'a>,
+}
+
+/// A method.
+#[derive(Debug, Default)]
+pub(crate) struct Method<'a> {
+    pub(crate) access: u16,
+    pub(crate) name: String,
+    pub(crate) descriptor: String,
+    pub(crate) annotations: Vec<String>,
+    pub(crate) code: Option<Code<'a>>,
+}
+
+/// The code of a method.
+#[derive(Debug, Default)]
+pub(crate) struct Code<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) handlers: Vec<Handler>,
+    /// Offset and line, in their order.
+    pub(crate) lines: Vec<(usize, u32)>,
+}
+
+/// What catches exceptions of a stretch of code. Places are offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Handler {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) handler: usize,
+    /// The constant that names what it catches; 0 for everything.
+    pub(crate) type_idx: u16,
+}
+
+pub(crate) const PRIVATE: u16 = 0x0002;
+pub(crate) const SYNTHETIC: u16 = 0x1000;
+
+/// Whether a file is a class by its first bytes. Programs of macOS for several processors begin
+/// with the same four, and then the number of processors.
+pub(crate) fn sniff(head: &[u8]) -> bool {
+    let major = head.get(6..8).map(|major| [major.first(), major.last()]);
+    head.starts_with(&[0xca, 0xfe, 0xba, 0xbe]) && matches!(major, Some([Some(0), Some(45..)]))
+}
+
+/// The class in these bytes.
+pub(crate) fn read(bytes: &[u8]) -> Result<Class<'_>, ReadError> {
+    let mut cursor = Cursor::new(bytes);
+    if cursor.array::<4>("the magic number")? != [0xca, 0xfe, 0xba, 0xbe] {
+        return Err(malformed(0, "no class file"));
+    }
+    cursor.take(4, "the version")?;
+    let mut class = Class { constants: Constants::read(&mut cursor)?, ..Class::default() };
+    class.access = half(&mut cursor)?;
+    class.name = class.constants.class(half(&mut cursor)?);
+    class.super_name = class.constants.class(half(&mut cursor)?);
+    let n_interfaces = usize::from(half(&mut cursor)?);
+    cursor.take(n_interfaces * 2, "interfaces")?;
+    for _ in 0..half(&mut cursor)? {
+        cursor.take(6, "a field")?;
+        attributes(&mut cursor, &class.constants, |_, _| Ok(()))?;
+    }
+    for _ in 0..half(&mut cursor)? {
+        let access = half(&mut cursor)?;
+        let name = class.constants.text(half(&mut cursor)?);
+        let descriptor = class.constants.text(half(&mut cursor)?);
+        let mut method = Method { access, name, descriptor, ..Method::default() };
+        attributes(&mut cursor, &class.constants, |name, mut content| {
+            match name {
+                b"Code" => method.code = Some(code(content, &class.constants)?),
+                b"RuntimeVisibleAnnotations" | b"RuntimeInvisibleAnnotations" => {
+                    annotations(&mut content, &class.constants, &mut method.annotations)?;
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        class.methods.push(method);
+    }
+    let mut found = Vec::new();
+    attributes(&mut cursor, &class.constants, |name, mut content| {
+        match name {
+            b"SourceFile" => class.source = Some(class.constants.text(half(&mut content)?)),
+            b"RuntimeVisibleAnnotations" | b"RuntimeInvisibleAnnotations" => {
+                annotations(&mut content, &class.constants, &mut found)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    class.annotations = found;
+    Ok(class)
+}
+
+fn half(cursor: &mut Cursor<'_>) -> Result<u16, ReadError> {
+    cursor.array("a number").map(u16::from_be_bytes)
+}
+
+fn word(cursor: &mut Cursor<'_>) -> Result<usize, ReadError> {
+    let word = cursor.array("a number").map(u32::from_be_bytes)?;
+    Ok(usize::try_from(word).unwrap_or(usize::MAX))
+}
+
+fn attributes<'a>(
+    cursor: &mut Cursor<'a>,
+    constants: &Constants<'a>,
+    mut take: impl FnMut(&'a [u8], Cursor<'a>) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    for _ in 0..half(cursor)? {
+        let name = constants.bytes(half(cursor)?);
+        let length = word(cursor)?;
+        let start = cursor.offset();
+        cursor.take(length, "an attribute")?;
+        // Keeps offsets those of the file.
+        let mut content = cursor.before();
+        content.seek(start);
+        take(name, content)?;
+    }
+    Ok(())
+}
+
+fn code<'a>(mut cursor: Cursor<'a>, constants: &Constants<'a>) -> Result<Code<'a>, ReadError> {
+    cursor.take(4, "code")?;
+    let length = word(&mut cursor)?;
+    let mut code = Code { bytes: cursor.take(length, "code")?, ..Code::default() };
+    for _ in 0..half(&mut cursor)? {
+        let mut place = || half(&mut cursor).map(usize::from);
+        let (start, end, handler) = (place()?, place()?, place()?);
+        let type_idx = half(&mut cursor)?;
+        code.handlers.push(Handler { start, end, handler, type_idx });
+    }
+    attributes(&mut cursor, constants, |name, mut content| {
+        if name == b"LineNumberTable" {
+            for _ in 0..half(&mut content)? {
+                let offset = usize::from(half(&mut content)?);
+                code.lines.push((offset, u32::from(half(&mut content)?)));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(code)
+}
+
+/// Descriptors of annotations, such as `Llombok/Generated;`.
+fn annotations(
+    cursor: &mut Cursor<'_>,
+    constants: &Constants<'_>,
+    names: &mut Vec<String>,
+) -> Result<(), ReadError> {
+    for _ in 0..half(cursor)? {
+        annotation(cursor, constants, 0, &mut |name| names.push(name))?;
+    }
+    Ok(())
+}
+
+/// Annotations may hold others, deeper than any compiler writes them.
+const DEPTH: u32 = 64;
+
+fn annotation(
+    cursor: &mut Cursor<'_>,
+    constants: &Constants<'_>,
+    depth: u32,
+    take: &mut dyn FnMut(String),
+) -> Result<(), ReadError> {
+    take(constants.text(half(cursor)?));
+    for _ in 0..half(cursor)? {
+        cursor.take(2, "an annotation")?;
+        value(cursor, constants, depth + 1)?;
+    }
+    Ok(())
+}
+
+fn value(cursor: &mut Cursor<'_>, constants: &Constants<'_>, depth: u32) -> Result<(), ReadError> {
+    if depth > DEPTH {
+        return Err(cursor.malformed("annotations are too deep"));
+    }
+    match cursor.byte("an annotation")? {
+        b'e' => cursor.take(4, "an annotation").map(|_| ()),
+        b'@' => annotation(cursor, constants, depth, &mut |_| ()),
+        b'[' => (0..half(cursor)?).try_for_each(|_| value(cursor, constants, depth + 1)),
+        _ => cursor.take(2, "an annotation").map(|_| ()),
+    }
+}
+
+/// The constants of a class.
+#[derive(Debug, Default)]
+pub(crate) struct Constants<'a> {
+    entries: Vec<Constant<'a>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Constant<'a> {
+    Text(&'a [u8]),
+    /// Numbers of one or two other constants.
+    Of(u16, u16),
+    Other,
+}
+
+impl<'a> Constants<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, ReadError> {
+        let n_entries = usize::from(half(cursor)?);
+        // The first is number 1.
+        let mut entries = vec![Constant::Other];
+        while entries.len() < n_entries {
+            let tag = cursor.byte("a constant")?;
+            let entry = match tag {
+                1 => {
+                    let length = usize::from(half(cursor)?);
+                    Constant::Text(cursor.take(length, "a constant")?)
+                }
+                7 | 8 | 16 | 19 | 20 => Constant::Of(half(cursor)?, 0),
+                9..=12 | 17 | 18 => Constant::Of(half(cursor)?, half(cursor)?),
+                3 | 4 => cursor.take(4, "a constant").map(|_| Constant::Other)?,
+                15 => cursor.take(3, "a constant").map(|_| Constant::Other)?,
+                5 | 6 => cursor.take(8, "a constant").map(|_| Constant::Other)?,
+                _ => return Err(cursor.malformed("constant of an unknown kind")),
+            };
+            entries.push(entry);
+            // Long ones take two numbers.
+            if matches!(tag, 5 | 6) {
+                entries.push(Constant::Other);
+            }
+        }
+        Ok(Self { entries })
+    }
+
+    fn bytes(&self, idx: u16) -> &'a [u8] {
+        match self.entries.get(usize::from(idx)) {
+            Some(Constant::Text(bytes)) => bytes,
+            _ => b"",
+        }
+    }
+
+    fn of(&self, idx: u16) -> (u16, u16) {
+        match self.entries.get(usize::from(idx)) {
+            Some(Constant::Of(first, second)) => (*first, *second),
+            _ => (0, 0),
+        }
+    }
+
+    fn text(&self, idx: u16) -> String {
+        String::from_utf8_lossy(self.bytes(idx)).into_owned()
+    }
+
+    /// The name of a class.
+    pub(crate) fn class(&self, idx: u16) -> String {
+        self.text(self.of(idx).0)
+    }
+
+    /// Class, name and descriptor of a field or method.
+    pub(crate) fn member(&self, idx: u16) -> (&'a [u8], &'a [u8], &'a [u8]) {
+        let (class, name_and_type) = self.of(idx);
+        let (name, descriptor) = self.of(name_and_type);
+        (self.bytes(self.of(class).0), self.bytes(name), self.bytes(descriptor))
+    }
+}
