@@ -414,7 +414,7 @@ mod tests {
                     context t%3d1 1 1.1,1.9\nfunction f(int,%20i) 1,2 0\nfunction g - 2\nfunction h 7\n\
                     branch 1 if yes=4 no=0\nbranch 2.1,2.5 - -=1\nbranch 2 - 1/3\n\
                     condition 1 0 0t=1 0f=0\ninstruction 2 - 0/2\n";
-        let profile = parse(&text).unwrap();
+        let profile = parse(text).unwrap();
         assert_eq!(write(&profile), text);
         assert_eq!(profile.contexts().len(), 2);
     }
