@@ -74,6 +74,7 @@ const COMMANDS: &[(&str, &str, Command)] = &[
 enum Choice {
     Command(Command),
     Node(Node),
+    Format(usize),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +98,13 @@ fn entries(text: &str) -> Vec<Entry> {
             Some((query.score(name)?, entry))
         })
         .collect();
+    for (at, name) in opened::formats().into_iter().enumerate() {
+        let name = format!("Download as {name}");
+        if let Some(score) = query.score(&name) {
+            let (choice, detail) = (Choice::Format(at), String::new());
+            found.push((score, Entry { choice, name, detail }));
+        }
+    }
     if !query.is_empty() {
         read(|data| {
             let shape = data.view.shape();
@@ -131,13 +139,14 @@ fn run(session: Session, choice: Choice) {
     dialogs::close();
     match choice {
         Choice::Node(node) => files::open(session, node),
+        Choice::Format(at) => opened::save(session, Some(at)),
         Choice::Command(Command::Mark) => session.mark(),
         Choice::Command(Command::Pause) => session.toggle_pause(),
         Choice::Command(Command::Open(id)) => by_id(id).click(),
         Choice::Command(Command::Reset) => Dialog::Reset.open(),
         Choice::Command(Command::Keys) => Dialog::Keys.open(),
         Choice::Command(Command::Download) => download(session),
-        Choice::Command(Command::Covdata) => opened::save(session),
+        Choice::Command(Command::Covdata) => opened::save(session, None),
         Choice::Command(Command::Theme(theme)) => session.theme.set(theme),
         Choice::Command(Command::Tab(tab)) => session.go(|route| route.tab = tab),
         Choice::Command(Command::Panel(panel)) => session.adjust(|route| route.panel = panel),

@@ -162,7 +162,8 @@ fn frames_to_viewers_are_pinned() {
 }
 
 fn details() -> Details {
-    let row = |line, taken, total, text: &str| LineDetails { line, taken, total, text: text.into() };
+    let row =
+        |line, taken, total, text: &str| LineDetails { line, taken, total, text: text.into() };
     let rows = [row(3, 1, 2, "x"), row(300, 0, 0, ""), row(301, 2, 2, "x")];
     let metrics = vec![Metric { name: "branches".into(), covered: 3, total: 4 }];
     Details { handle: 1, lines: true, metrics, files: vec![FileDetails::new("a.c", &rows)] }
@@ -177,7 +178,8 @@ fn details_of_lines_come_back_when_they_are_asked_for() {
     let read = RelayToViewer::decode(&bytes);
     let Ok([RelayToViewer::Details(details)]) = read.as_deref() else { panic!("no details") };
     let lines = details.files[0].lines().expect("rows");
-    let texts: Vec<_> = lines.iter().map(|row| (row.line, row.taken, row.total, &*row.text)).collect();
+    let texts: Vec<_> =
+        lines.iter().map(|row| (row.line, row.taken, row.total, &*row.text)).collect();
     assert_eq!(texts, [(3, 1, 2, "x"), (300, 0, 0, ""), (301, 2, 2, "x")]);
     // Rows that are damaged are refused when they are read.
     for at in 0..bytes.len() {

@@ -112,6 +112,11 @@ pub struct Details {
 }
 
 impl Details {
+    /// What is known of the lines of a file.
+    pub fn file(&self, path: &str) -> Option<&FileDetails> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
     pub(crate) fn write(&self, body: &mut Writer) {
         body.uleb(u64::from(self.handle));
         body.byte(u8::from(self.lines));

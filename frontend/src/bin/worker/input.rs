@@ -51,7 +51,14 @@ const FILE_BYTES: f64 = (2u32 << 30) as f64;
 /// Least time between two reports, in milliseconds.
 const REPORT_MS: f64 = 100.0;
 /// Ends of the names of files that are taken as sources.
-const SOURCES: &[&str] = &[".go", ".y", "/go.mod"];
+const SOURCES: &[&str] = &[
+    "go", "y", "c", "h", "cc", "hh", "cpp", "hpp", "cxx", "hxx", "m", "mm", "rs", "py", "js",
+    "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts", "vue", "svelte", "java", "kt", "kts", "scala",
+    "groovy", "rb", "erb", "rake", "php", "cs", "fs", "vb", "swift", "dart", "ex", "exs", "pl",
+    "pm", "lua", "zig", "hs", "clj", "d", "f90", "sh",
+];
+/// Folders of other people's sources, a great many of them.
+const PASSED_OVER: &str = "node_modules";
 
 /// Ends of the names of diffs and of mails with diffs, whose heads say nothing yet.
 const DIFFS: &[&str] = &[".diff", ".patch", ".eml", ".mbox"];
@@ -59,8 +66,14 @@ const DIFFS: &[&str] = &[".diff", ".patch", ".eml", ".mbox"];
 const DIFF_BYTES: f64 = (64 << 20) as f64;
 
 /// What was expected of a file.
-const EXPECTED: &str = "neither coverage data nor a source: expected a Go text profile, which begins \
-    with “mode:”, covmeta.* and covcounters.* files, an archive of them, .go files, or a unified diff";
+fn expected() -> String {
+    let formats: Vec<_> = formats::FORMATS.iter().map(|format| format.name).collect();
+    format!(
+        "neither coverage data nor a source: expected one of {}, an archive of them, sources, or a \
+         unified diff",
+        formats.join(", ")
+    )
+}
 
 impl Sources {
     /// Those that the page knows.
@@ -172,8 +185,8 @@ fn megabytes(bytes: f64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-/// Reads files.
-pub(crate) fn read(mut inputs: Vec<Input>) -> Found {
+/// Reads files. What belongs to them may also be among the sources that are known.
+pub(crate) fn read(mut inputs: Vec<Input>, known: &Sources) -> Found {
     // Counters wait in memory for their meta-data, so that comes first.
     inputs.sort_by_key(|input| match pods::part(&input.name) {
         Some(Part::Meta(_)) => 0,
@@ -210,11 +223,12 @@ pub(crate) fn read(mut inputs: Vec<Input>) -> Found {
             };
             match taken {
                 Ok(true) => {}
-                Ok(false) => strangers.push(name.clone()),
+                Ok(false) => strangers.push((name.clone(), blob.clone())),
                 Err(error) => found.unread.push(format!("{name}: {error}")),
             }
         }
     }
+    let strangers = companions(&mut reading, &found.sources, known, strangers);
     found.sources.rename();
     let mut outcome = reading.finish();
     for (name, error) in std::mem::take(&mut outcome.failures) {
@@ -224,20 +238,51 @@ pub(crate) fn read(mut inputs: Vec<Input>) -> Found {
     let nothing = outcome.opened.is_empty() && found.sources.is_empty() && found.diffs.is_empty();
     for name in strangers {
         if !name.contains('/') || nothing {
-            found.unread.push(format!("{name}: {EXPECTED}"));
+            found.unread.push(format!("{name}: {}", expected()));
         }
     }
     found.outcome = outcome;
     found
 }
 
-/// Whether it is one of the files that belong to tools.
+/// Hands on what belongs to files that were read, of what came now and of what is known. Gives the
+/// names of what is left over.
+fn companions(
+    reading: &mut Reading,
+    fresh: &Sources,
+    known: &Sources,
+    strangers: Vec<(String, Blob)>,
+) -> Vec<String> {
+    let mut take = |name: &str, blob: &Blob| {
+        let head = bytes(blob, blob.size().min(HEAD_BYTES as f64), &mut |_| {}).ok()?;
+        if !reading.wants(name, &head) {
+            return None;
+        }
+        reading.add(name, &bytes(blob, blob.size(), &mut |_| {}).ok()?);
+        Some(())
+    };
+    let known = known.names.iter().zip(&known.blobs);
+    let known = known.filter(|(name, _)| !fresh.names.contains(*name));
+    for (name, blob) in fresh.names.iter().zip(&fresh.blobs).chain(known) {
+        take(name, blob);
+    }
+    let left = strangers.into_iter().filter(|(name, blob)| take(name, blob).is_none());
+    left.map(|(name, _)| name).collect()
+}
+
+/// Whether it is one of the files that belong to tools. A data file of coverage.py begins with a
+/// dot too.
 fn is_hidden(name: &str) -> bool {
-    name.split('/').skip(1).any(|part| part.starts_with('.'))
+    let is_data = name.rsplit('/').next().is_some_and(|file| file.starts_with(".coverage"));
+    let mut parts = name.split('/').skip(1);
+    !is_data && parts.clone().any(|part| part.starts_with('.'))
+        || parts.any(|part| part == PASSED_OVER)
 }
 
 fn is_source(name: &str) -> bool {
-    name == "go.mod" || SOURCES.iter().any(|end| name.ends_with(end))
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let end = file.rsplit_once('.').map(|(_, end)| end);
+    file == "go.mod" || end.is_some_and(|end| SOURCES.contains(&end))
 }
 
 /// Files that are read with one question to the browser, which takes as long to answer as to read
@@ -449,7 +494,9 @@ mod tests {
     fn files_are_told_apart_by_name_and_first_bytes() {
         assert!(is_source("a/b.go") && is_source("go.mod") && is_source("a/go.mod"));
         assert!(!is_source("a/b.gob") && !is_source("a/ago.mod"));
+        assert!(is_source("web/a.js") && !is_source("b/.py.swp"));
         assert!(is_hidden("a/.git/b") && !is_hidden(".cover.out") && !is_hidden("a/b"));
+        assert!(is_hidden("a/node_modules/b.js") && !is_hidden("a/.coverage"));
         assert!(may_be_diff("x.patch", "x.patch", b"") && !may_be_diff("a/b/x.patch", "", b""));
         assert!(
             may_be_diff("/x", "a.zip/x", b"diff --git a/x b/x\n") && !may_be_diff("x", "x", b"x")
