@@ -116,7 +116,29 @@ impl Sources {
         answer(&Array::of3(&"sources".into(), &names, &blobs));
     }
 
-    /// Gives the files below each go.mod the names that they have in profiles.
+    /// Names of sources as reports may have them: those of one folder as seen from there.
+    pub(crate) fn tree(&self) -> Vec<&str> {
+        let of_module = |name: &str| {
+            let mut modules = self.modules.iter();
+            modules.any(|module| name.strip_prefix(&**module).is_some_and(|r| r.starts_with('/')))
+        };
+        let is_file = |name: &&str| *name != "go.mod" && !name.ends_with("/go.mod");
+        let names: Vec<&str> = self.names.iter().map(String::as_str).filter(is_file).collect();
+        let folder = |name: &&str| name.split_once('/').map_or("", |(folder, _)| folder).to_owned();
+        let mut folders: Vec<String> =
+            names.iter().filter(|name| !of_module(name)).map(folder).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        let [folder] = &folders[..] else { return names };
+        let inside = |name: &str| name.strip_prefix(&**folder)?.strip_prefix('/').map(str::len);
+        let seen = |name| match inside(name) {
+            Some(length) if !of_module(name) => &name[name.len() - length..],
+            _ => name,
+        };
+        names.into_iter().map(seen).collect()
+    }
+
+    /// Gives the files of Go below each go.mod the names that they have in profiles.
     fn rename(&mut self) {
         let mut roots = Vec::new();
         for (name, blob) in self.names.iter().zip(&self.blobs) {
@@ -133,7 +155,10 @@ impl Sources {
         }
         // The innermost module has a file.
         roots.sort_by_key(|(folder, _)| std::cmp::Reverse(folder.len()));
-        for name in &mut self.names {
+        let is_go = |name: &&mut String| {
+            name.ends_with(".go") || name.ends_with(".y") || name.ends_with("go.mod")
+        };
+        for name in self.names.iter_mut().filter(is_go) {
             let root = roots.iter().find(|(folder, _)| name.starts_with(folder.as_str()));
             if let Some((folder, module)) = root {
                 *name = format!("{module}/{}", &name[folder.len()..]);
@@ -504,6 +529,21 @@ mod tests {
         assert_eq!(module_of("// x\nmodule \"example.com/m\" // y\n"), Some("example.com/m"));
         assert_eq!(module_of("go 1.26\n"), None);
         assert_eq!(megabytes(3_449_999.0), "3.4");
+    }
+
+    #[test]
+    fn sources_of_one_folder_are_named_from_there() {
+        let sources = |names: &[&str], modules: &[&str]| Sources {
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            modules: modules.iter().map(|&module| module.to_owned()).collect(),
+            ..Sources::default()
+        };
+        let one = sources(&["shop/web/a.js", "ex.com/s/b.go", "ex.com/s/go.mod"], &["ex.com/s"]);
+        assert_eq!(one.tree(), ["web/a.js", "ex.com/s/b.go"]);
+        let two = sources(&["shop/web/a.js", "other/web/a.js"], &[]);
+        assert_eq!(two.tree(), ["shop/web/a.js", "other/web/a.js"]);
+        let file = sources(&["a.js"], &[]);
+        assert_eq!(file.tree(), ["a.js"]);
     }
 
     #[test]

@@ -115,9 +115,7 @@ pub(crate) fn kind(kept: &Kept) -> &str {
 /// Gives all files one name each. Says how, for people.
 fn align(each: &mut [Kept], sources: &Sources, ignore_case: bool) -> Vec<String> {
     let profiles: Vec<&Profile> = each.iter().map(|kept| &kept.profile).collect();
-    let is_file = |name: &&str| !name.ends_with("/go.mod") && *name != "go.mod";
-    let tree: Vec<&str> = sources.names.iter().map(String::as_str).filter(is_file).collect();
-    let alignment = roots::align(&profiles, &tree, ignore_case);
+    let alignment = roots::align(&profiles, &sources.tree(), ignore_case);
     let notes = told(&alignment, each);
     for (kept, names) in each.iter_mut().zip(&alignment.names) {
         let files = kept.profile.shape().files().iter().map(|file| file.path.as_str());
@@ -241,7 +239,7 @@ mod tests {
         assert!(found.united.is_none());
         assert_eq!(
             found.each[0].about.notes,
-            ["c.xml: /ci/x/web/b.js is not in the sources", "c.xml: /ci/x is repo in 2 files"]
+            ["c.xml: /ci/x/web/b.js is not in the sources", "c.xml: /ci/x is the root in 2 files"]
         );
     }
 }
