@@ -131,7 +131,9 @@ fn save_as(session: Session, menu: HtmlSelectElement, items: Derived<Vec<Item>>)
     });
     let list = menu.clone();
     bind::edited(&menu, "change", move |_| {
-        opened::save(session, usize::try_from(list.selected_index() - 1).ok());
+        if let Ok(format) = usize::try_from(list.selected_index() - 1) {
+            opened::save(session, format);
+        }
         list.set_selected_index(0);
     });
 }

@@ -109,11 +109,9 @@ pub fn formats() -> Vec<String> {
     formats.iter().skip(1).step_by(2).filter_map(|name| name.as_string()).collect()
 }
 
-/// Gives the person what is looked at in a format by its position in [`formats`], or else as Go's
-/// own coverage data, in a zip.
-pub fn save(session: Session, format: Option<usize>) {
-    let format =
-        format.map_or(JsValue::NULL, |at| DESK.with_borrow(|desk| desk.formats.get(2 * at as u32)));
+/// Gives the person what is looked at in a format, by its position in [`formats`].
+pub fn save(session: Session, format: usize) {
+    let format = DESK.with_borrow(|desk| desk.formats.get(2 * format as u32));
     match session.route.with_untracked(|route| route.scope.clone()) {
         Scope::Opened(id) => order(session, Array::of3(&"write".into(), &id.into(), &format)),
         _ => session.fail("Only opened profiles can be saved so"),

@@ -197,7 +197,11 @@ impl Row {
             format!("{name}: {n_taken} of {} taken", arms.len())
         } else {
             let told = arms.iter().zip(1..).map(|((label, count), number)| {
-                let label = if label.is_empty() { format!("arm {number}") } else { short(label) };
+                let label = match label.parse::<u32>() {
+                    Ok(label) => format!("arm {label}"),
+                    Err(_) if label.is_empty() => format!("arm {number}"),
+                    Err(_) => short(label),
+                };
                 match count {
                     0 => format!("{label} never"),
                     count => format!("{label} {count}×"),
@@ -295,7 +299,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                (2, 1, 2, "branch if: 0 4×, 1 never"),
+                (2, 1, 2, "branch if: arm 0 4×, arm 1 never"),
                 (3, 1, 2, "branch: 1 of 2 taken · condition a: t 1×, f never"),
             ]
         );

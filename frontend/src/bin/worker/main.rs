@@ -12,7 +12,7 @@ mod reports;
 
 use std::cell::RefCell;
 
-use formats::{Format, go_cov};
+use formats::go_cov;
 use frontend::open::frames;
 use frontend::session::model::hex;
 use js_sys::{Array, Uint8Array};
@@ -20,7 +20,6 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent, Response, Url};
-
 use wire::RelayToViewer;
 use wire::frame::Frame;
 
@@ -185,26 +184,25 @@ fn send(kept: &Kept) {
     opened::messages(kept).iter().for_each(|message| send_frames(message));
 }
 
-/// Gives the page a profile as files of a format; several as an archive.
+/// Gives the page a profile in a format; where that is several files, as an archive.
 async fn write(id: &str, format: &str) {
-    let format: &Format = formats::by_id(format).unwrap_or(&go_cov::FORMAT);
-    let found = all(Keep::open().await.as_ref()).await.find(id);
-    if let (Some(Kept { profile, .. }), Some(write)) = (found, format.write) {
-        let files = (write.files)(&algebra::units_for(&profile, write.blocks));
-        let (name, bytes) = match &files[..] {
-            [(name, bytes)] if format.id != go_cov::FORMAT.id => (name.clone(), bytes.clone()),
-            _ if format.id == go_cov::FORMAT.id => {
-                ("covdata.zip".to_owned(), formats::archive::pack(&files))
-            }
-            _ => (format!("{}.zip", format.id), formats::archive::pack(&files)),
-        };
-        let bytes = Uint8Array::from(&bytes[..]);
-        answer(&Array::of3(&"file".into(), &name.into(), &bytes));
-    } else {
-        answer(&Array::of2(
-            &"failed".into(),
-            &"The profile is not kept any more: open it again".into(),
-        ));
+    progress(500, "Writing");
+    let Some(Kept { profile, .. }) = all(Keep::open().await.as_ref()).await.find(id) else {
+        fail("The profile is not kept any more: open it again to save it");
+        return;
+    };
+    if let Some(format) = formats::by_id(format)
+        && let Some(write) = format.write
+    {
+        let mut files = (write.files)(&algebra::units_for(&profile, write.blocks));
+        if files.len() != 1 {
+            let name = if format.id == go_cov::FORMAT.id { "covdata" } else { format.id };
+            files = vec![(format!("{name}.zip"), formats::archive::pack(&files))];
+        }
+        for (name, bytes) in files {
+            let bytes = Uint8Array::from(&bytes[..]);
+            answer(&Array::of3(&"file".into(), &name.into(), &bytes));
+        }
     }
     done(&[], "");
 }

@@ -231,7 +231,8 @@ mod tests {
             let old = Stored::new(frames::encode(&one.about, &one.profile)).kept().expect("old");
             assert_eq!((&old.about, old.profile.counts()), (&one.about, one.profile.counts()));
         }
-        let named = renamed(&kept[0], &Sources::default()).expect("its module is known by its name");
+        let named =
+            renamed(&kept[0], &Sources::default()).expect("its module is known by its name");
         assert_eq!(named.about.id, kept[0].about.id);
         assert!(renamed(&named, &Sources::default()).is_none());
         assert!(Stored::new(vec![b"CGP".to_vec()]).kept().is_none());
