@@ -129,13 +129,13 @@ impl Sources {
             names.iter().filter(|name| !of_module(name)).map(folder).collect();
         folders.sort_unstable();
         folders.dedup();
-        let [folder] = &folders[..] else { return names };
+        let [folder] = &folders[..] else { return sorted(names) };
         let inside = |name: &str| name.strip_prefix(&**folder)?.strip_prefix('/').map(str::len);
         let seen = |name| match inside(name) {
             Some(length) if !of_module(name) => &name[name.len() - length..],
             _ => name,
         };
-        names.into_iter().map(seen).collect()
+        sorted(names.into_iter().map(seen).collect())
     }
 
     /// Gives the files of Go below each go.mod the names that they have in profiles.
@@ -166,6 +166,12 @@ impl Sources {
         }
         self.modules.extend(roots.into_iter().map(|(_, module)| module));
     }
+}
+
+/// A browser gives files in whatever order.
+fn sorted(mut names: Vec<&str>) -> Vec<&str> {
+    names.sort_unstable();
+    names
 }
 
 /// The path in a go.mod.
@@ -539,9 +545,9 @@ mod tests {
             ..Sources::default()
         };
         let one = sources(&["shop/web/a.js", "ex.com/s/b.go", "ex.com/s/go.mod"], &["ex.com/s"]);
-        assert_eq!(one.tree(), ["web/a.js", "ex.com/s/b.go"]);
+        assert_eq!(one.tree(), ["ex.com/s/b.go", "web/a.js"]);
         let two = sources(&["shop/web/a.js", "other/web/a.js"], &[]);
-        assert_eq!(two.tree(), ["shop/web/a.js", "other/web/a.js"]);
+        assert_eq!(two.tree(), ["other/web/a.js", "shop/web/a.js"]);
         let file = sources(&["a.js"], &[]);
         assert_eq!(file.tree(), ["a.js"]);
     }
