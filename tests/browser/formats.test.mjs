@@ -84,8 +84,8 @@ end_of_record
 </classes></package></packages></coverage>
 `,
   "coverage-final.json": JSON.stringify({
-    "/home/dev/shop/web/util.js": {
-      path: "/home/dev/shop/web/util.js",
+    "/ci/77/shop/web/util.js": {
+      path: "/ci/77/shop/web/util.js",
       statementMap: {
         0: { start: { line: 1, column: 31 }, end: { line: 1, column: 60 } },
         1: { start: { line: 2, column: 33 }, end: { line: 2, column: 48 } },

@@ -169,7 +169,7 @@ fn details() -> Details {
     Details { handle: 1, lines: true, metrics, files: vec![FileDetails::new("a.c", &rows)] }
 }
 
-const DETAILS: &str = "23 28 01 01 01 08 6272616e63686573 03 04 01 03 612e63 03 04 \
+const DETAILS: &str = "23 27 01 01 01 08 6272616e63686573 03 04 01 03 612e63 03 04 \
                        11 02 00 01 78 03 01 02 01 a902 00 00 00 01 02 02 01";
 
 #[test]

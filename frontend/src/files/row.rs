@@ -115,8 +115,7 @@ impl TreeRow {
                 && let Some(details) = data.details()
                 && let Some(file) = details.file(file.path.as_str()).filter(|file| file.total > 0)
             {
-                let (taken, total) = (grouped(file.taken), grouped(file.total));
-                title.push_str(&format!(", {taken} of {total} branches"));
+                title.push_str(&format!(", {} of {} branches", file.taken, file.total));
             }
             element.set_title(&title);
         }

@@ -1,6 +1,6 @@
 //! Profiles that were opened from files, and the sources that were opened with them.
 //!
-//! A worker of its own reads, for as long as that takes, and answers in frames ([`frames`]): they
+//! A worker of its own reads, for as long as that takes, and answers in frames ([`crate::open::frames`]): they
 //! go into [`Live::opened`], where no greeting of a relay clears them, and everything that shows
 //! live counts shows them, by a [`Scope::Opened`]. The worker also keeps what was opened in the
 //! browser's database, and brings it back when the page is loaded again.
@@ -109,7 +109,7 @@ pub fn formats() -> Vec<String> {
     formats.iter().skip(1).step_by(2).filter_map(|name| name.as_string()).collect()
 }
 
-/// Gives the person what is looked at in a format, by its position in [`formats`].
+/// Gives the person what is looked at in a format, by its position in [`formats()`].
 pub fn save(session: Session, format: usize) {
     let format = DESK.with_borrow(|desk| desk.formats.get(2 * format as u32));
     match session.route.with_untracked(|route| route.scope.clone()) {

@@ -26,12 +26,11 @@ pub(super) struct LineRow {
     number: Words,
     count: Words,
     age: Words,
-    age_element: HtmlElement,
     code: HtmlElement,
     units: Vec<(u32, Classed)>,
     shown: Option<Line>,
     title_for: Option<(u64, usize)>,
-    count_element: HtmlElement,
+    gutter: HtmlElement,
     line: usize,
     flip: bool,
     glowed_at: f64,
@@ -67,10 +66,8 @@ impl LineRow {
         let gutter = child(element, "span", "gutter");
         let glyph = Words::child(&gutter, "span", "glyph");
         let number = Words::child(&gutter, "span", "number");
-        let count_element = child(&gutter, "span", "count");
-        let count = Words::inside(&count_element);
-        let age_element = child(&gutter, "span", "age");
-        let age = Words::inside(&age_element);
+        let count = Words::child(&gutter, "span", "count");
+        let age = Words::child(&gutter, "span", "age");
         child(&gutter, "span", "edge");
         let code = child(element, "code", "");
         Self {
@@ -79,12 +76,11 @@ impl LineRow {
             number,
             count,
             age,
-            age_element,
             code,
             units: Vec::new(),
             shown: None,
             title_for: None,
-            count_element,
+            gutter,
             line: usize::MAX,
             flip: false,
             glowed_at: f64::NEG_INFINITY,
@@ -182,8 +178,7 @@ impl LineRow {
             self.title_for = Some((count, self.line));
             let details = paint.sheet.details(self.line).map_or("", |details| &details.text);
             let count = if line.count.is_some() { grouped(count) } else { String::new() };
-            self.count_element.set_title(&[&count, details].join("\n"));
-            self.age_element.set_title(details);
+            self.gutter.set_title(&[&count, details].join("\n"));
         }
         if glow {
             self.flip = !self.flip;
