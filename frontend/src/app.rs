@@ -7,7 +7,7 @@ use crate::keys;
 use crate::session::live::Link;
 use crate::session::theme::Theme;
 use crate::session::url::{Panel, Tab};
-use crate::session::{Session, read, token};
+use crate::session::{Data, Session, read, token};
 use crate::ui::bind::{self, attribute, body, by_id, click, effect, flag, memo, on, shown, text};
 use crate::ui::dom::Bar;
 use crate::ui::splitter::splitter;
@@ -160,7 +160,11 @@ fn totals(session: Session, place: &Element) {
         bar.set(statements.covered, statements.total);
     });
     attribute(&bind::at(place, ".total"), "title", move || {
+        session.structure.track();
         let totals = header.with(|header| header.totals);
+        if let Some(metrics) = read(Data::metrics) {
+            return metrics;
+        }
         format!(
             "{} of {} statements, {} of {} functions",
             grouped(totals.statements.covered),

@@ -22,7 +22,6 @@ enum Command {
     Pause,
     Reset,
     Download,
-    Covdata,
     Theme(Theme),
     Tab(Tab),
     Panel(Panel),
@@ -33,12 +32,10 @@ enum Command {
 impl Command {
     /// Whether it does something where nothing runs.
     fn is_for_reports(self) -> bool {
-        use Command::{Covdata, Mark, Open, Panel, Pause, Reset, Tab};
+        use Command::{Mark, Open, Panel, Pause, Reset, Tab};
         !matches!(
             self,
-            Covdata
-                | Mark
-                | Pause
+            Mark | Pause
                 | Reset
                 | Panel(_)
                 | Open(_)
@@ -52,7 +49,6 @@ const COMMANDS: &[(&str, &str, Command)] = &[
     ("Pause or resume", "Space", Command::Pause),
     ("Reset counts…", "", Command::Reset),
     ("Download profile", "", Command::Download),
-    ("Download Go coverage data", "", Command::Covdata),
     ("Show source", "1", Command::Tab(Tab::Source)),
     ("Show functions", "2", Command::Tab(Tab::Functions)),
     ("Show recordings", "3", Command::Tab(Tab::Recordings)),
@@ -74,6 +70,7 @@ const COMMANDS: &[(&str, &str, Command)] = &[
 enum Choice {
     Command(Command),
     Node(Node),
+    Format(usize),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +94,13 @@ fn entries(text: &str) -> Vec<Entry> {
             Some((query.score(name)?, entry))
         })
         .collect();
+    for (at, name) in opened::formats().into_iter().enumerate() {
+        let name = format!("Download as {name}");
+        if let Some(score) = query.score(&name) {
+            let (choice, detail) = (Choice::Format(at), String::new());
+            found.push((score, Entry { choice, name, detail }));
+        }
+    }
     if !query.is_empty() {
         read(|data| {
             let shape = data.view.shape();
@@ -131,13 +135,13 @@ fn run(session: Session, choice: Choice) {
     dialogs::close();
     match choice {
         Choice::Node(node) => files::open(session, node),
+        Choice::Format(at) => opened::save(session, at),
         Choice::Command(Command::Mark) => session.mark(),
         Choice::Command(Command::Pause) => session.toggle_pause(),
         Choice::Command(Command::Open(id)) => by_id(id).click(),
         Choice::Command(Command::Reset) => Dialog::Reset.open(),
         Choice::Command(Command::Keys) => Dialog::Keys.open(),
         Choice::Command(Command::Download) => download(session),
-        Choice::Command(Command::Covdata) => opened::save(session),
         Choice::Command(Command::Theme(theme)) => session.theme.set(theme),
         Choice::Command(Command::Tab(tab)) => session.go(|route| route.tab = tab),
         Choice::Command(Command::Panel(panel)) => session.adjust(|route| route.panel = panel),

@@ -152,7 +152,7 @@ describe("the offline page", { skip: missing(), concurrency: false }, () => {
     await page.locator(".unread li").first().waitFor();
     assert.match(
       await page.locator(".unread li").first().textContent(),
-      /^notes\.md: .*expected a Go text profile/,
+      /^notes\.md: .*expected one of Go text profile/,
     );
     const now = await opened(page);
     assert.equal(now.statementsTotal, found.statementsTotal);

@@ -5,6 +5,7 @@
 
 use std::fmt::Debug;
 
+use ::wire::details::{Details, FileDetails, LineDetails, Metric};
 use ::wire::frame::{Counts, Flow, FlowEvent, Frame, PackageCounts, Process, State};
 use ::wire::table::{Origin, TableFile, TableFunction, TableUnit};
 use ::wire::{
@@ -157,6 +158,39 @@ fn frames_to_viewers_are_pinned() {
     );
     pin(&F::Reset { at_ms: 300, handles: vec![1, 2] }, "21 05 ac02 02 01 02", Fixed);
     pin(&F::Forget { handle: 1 }, "22 01 01", Fixed);
+    pin(&F::Details(details()), DETAILS, Fixed);
+}
+
+fn details() -> Details {
+    let row =
+        |line, taken, total, text: &str| LineDetails { line, taken, total, text: text.into() };
+    let rows = [row(3, 1, 2, "x"), row(300, 0, 0, ""), row(301, 2, 2, "x")];
+    let metrics = vec![Metric { name: "branches".into(), covered: 3, total: 4 }];
+    Details { handle: 1, lines: true, metrics, files: vec![FileDetails::new("a.c", &rows)] }
+}
+
+const DETAILS: &str = "23 27 01 01 01 08 6272616e63686573 03 04 01 03 612e63 03 04 \
+                       11 02 00 01 78 03 01 02 01 a902 00 00 00 01 02 02 01";
+
+#[test]
+fn details_of_lines_come_back_when_they_are_asked_for() {
+    let bytes = message(&RelayToViewer::Details(details()));
+    let read = RelayToViewer::decode(&bytes);
+    let Ok([RelayToViewer::Details(details)]) = read.as_deref() else { panic!("no details") };
+    let lines = details.files[0].lines().expect("rows");
+    let texts: Vec<_> =
+        lines.iter().map(|row| (row.line, row.taken, row.total, &*row.text)).collect();
+    assert_eq!(texts, [(3, 1, 2, "x"), (300, 0, 0, ""), (301, 2, 2, "x")]);
+    // Rows that are damaged are refused when they are read.
+    for at in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x55;
+        for frame in RelayToViewer::decode(&damaged).unwrap_or_default() {
+            if let RelayToViewer::Details(details) = frame {
+                details.files.iter().for_each(|file| drop(file.lines()));
+            }
+        }
+    }
 }
 
 fn table() -> Table {

@@ -200,13 +200,13 @@ impl Files {
             let now = data.now_ms();
             rows.update(list.len(), fresh, TreeRow::new, |row, element, index| {
                 row.show(element, view, outline, &list[index], index);
-                row.numbers(element, view, outline, list[index].node, now);
+                row.numbers(element, data, outline, list[index].node, now);
             });
             rows.each(|row, element, index| {
                 if let Some(shown) = list.get(index) {
                     let node = shown.node;
                     if numbers {
-                        row.numbers(element, view, outline, node, now);
+                        row.numbers(element, data, outline, node, now);
                     }
                     row.state(element, selected == Some(node), open == Some(node));
                 }

@@ -4,6 +4,7 @@ use coverage::Fraction;
 use web_sys::HtmlElement;
 
 use super::layout::{HOT_MS, Node, Outline, Row};
+use crate::session::Data;
 use crate::session::view::View;
 use crate::ui::dom::{Bar, Classed, Words, child};
 use crate::ui::text::{grouped, percent};
@@ -89,11 +90,12 @@ impl TreeRow {
     pub(super) fn numbers(
         &mut self,
         element: &HtmlElement,
-        view: &View,
+        data: &Data,
         outline: &Outline,
         node: Node,
         now_ms: u64,
     ) {
+        let view = &data.view;
         let statements = outline.statements(view, node);
         if self.shown != Some(statements) {
             self.shown = Some(statements);
@@ -101,12 +103,20 @@ impl TreeRow {
             self.bar.set(covered, total);
             self.percent.set(&percent(covered, total));
             self.fraction.set(&format!("{covered}/{total}"));
-            let title = format!(
-                "{}: {} of {} statements covered",
+            let mut title = format!(
+                "{}: {} of {} {}s covered",
                 self.name,
                 grouped(covered),
-                grouped(total)
+                grouped(total),
+                data.word()
             );
+            if let Node::File(row) = node
+                && let Some(file) = view.shape().files().get(row as usize)
+                && let Some(details) = data.details()
+                && let Some(file) = details.file(file.path.as_str()).filter(|file| file.total > 0)
+            {
+                title.push_str(&format!(", {} of {} branches", file.taken, file.total));
+            }
             element.set_title(&title);
         }
         let last = outline.last(view, node);

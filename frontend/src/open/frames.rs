@@ -28,8 +28,46 @@ pub struct About {
     pub notes: Vec<String>,
 }
 
+impl About {
+    /// The process that stands for the profile on the page.
+    pub fn process(&self) -> Process {
+        let mut arguments = self.notes.clone();
+        if arguments.len() > limits::ARGUMENTS {
+            let n_more = arguments.len() - limits::ARGUMENTS + 1;
+            arguments.truncate(limits::ARGUMENTS - 1);
+            arguments.push(format!("and {n_more} notes more"));
+        }
+        Process {
+            handle: handle(self.id),
+            key: self.id,
+            pid: self.n_files,
+            host: self.format.clone(),
+            service: self.name.clone(),
+            arguments,
+            ..Process::default()
+        }
+    }
+
+    /// What is known of the profile that a process stands for.
+    pub fn of(process: Process) -> Self {
+        Self {
+            id: process.key,
+            name: process.service,
+            format: process.host,
+            n_files: process.pid,
+            notes: process.arguments,
+        }
+    }
+}
+
+/// The id of what is put together of all reports.
+pub const UNITED: [u8; 16] = *b"reports, united.";
+
+/// How the format of a profile begins that was computed from others.
+pub const COMPUTED: &str = "computed";
+
 /// Length that a message is filled up to, in bytes: the page takes each in at once.
-const MESSAGE_BYTES: usize = 256 << 10;
+pub const MESSAGE_BYTES: usize = 256 << 10;
 
 /// The id of a profile: a hash of its structure and its counts.
 pub fn id(profile: &Profile) -> [u8; 16] {
@@ -51,24 +89,9 @@ pub fn handle(id: [u8; 16]) -> u32 {
 /// The messages that bring a profile into the page.
 pub fn encode(about: &About, profile: &Profile) -> Vec<Vec<u8>> {
     let handle = handle(about.id);
-    let mut arguments = about.notes.clone();
-    if arguments.len() > limits::ARGUMENTS {
-        let n_more = arguments.len() - limits::ARGUMENTS + 1;
-        arguments.truncate(limits::ARGUMENTS - 1);
-        arguments.push(format!("and {n_more} notes more"));
-    }
-    let process = Process {
-        handle,
-        key: about.id,
-        pid: about.n_files,
-        host: about.format.clone(),
-        service: about.name.clone(),
-        arguments,
-        ..Process::default()
-    };
     let mut messages = Vec::new();
     let mut message = Vec::new();
-    RelayToViewer::Process(process).encode(&mut message);
+    RelayToViewer::Process(about.process()).encode(&mut message);
     for (package, (table, places)) in (0..).zip(Table::of_shape(profile.shape(), profile.mode())) {
         let bytes = table.encode();
         let tables = vec![TableId::of(&bytes)];

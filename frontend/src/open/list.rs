@@ -2,9 +2,11 @@
 
 use coverage::Fraction;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement, HtmlSelectElement};
+use web_sys::{Element, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
+use super::frames::UNITED;
 use crate::patch::layout::fraction;
+use crate::session::model::hex;
 use crate::session::opened::{self, close};
 use crate::session::patch;
 use crate::session::scope::Scope;
@@ -23,6 +25,7 @@ struct Item {
     detail: String,
     covered: u64,
     total: u64,
+    lines: bool,
     notes: Vec<String>,
 }
 
@@ -41,6 +44,7 @@ fn items(data: &Data) -> Vec<Item> {
                 detail: format!("{}{files}", opened.info.host),
                 covered: statements.covered,
                 total: statements.total,
+                lines: opened.details.lines,
                 notes: opened.info.arguments.clone(),
             }
         })
@@ -58,6 +62,8 @@ pub fn bind(session: Session, panel: &HtmlElement) {
         with_diff(session, rows)
     });
     compare(session, &bind::at(panel, ".compare"), items);
+    save_as(session, bind::at(panel, ".as").unchecked_into(), items);
+    rules(session, &bind::at(panel, ".rules"));
     let unread = session.unread;
     let failures = bind::at(panel, ".unread");
     shown(&failures, move || unread.with(|unread| !unread.is_empty()));
@@ -108,6 +114,50 @@ fn compare(session: Session, form: &HtmlElement, items: Derived<Vec<Item>>) {
     }
 }
 
+/// The menu of formats to save what is looked at in.
+fn save_as(session: Session, menu: HtmlSelectElement, items: Derived<Vec<Item>>) {
+    shown(&menu, move || {
+        items.with(|items| !items.is_empty()) && session.route.with(|route| route.scope.is_opened())
+    });
+    let list = menu.clone();
+    effect(move || {
+        // Whoever told of items told of formats before.
+        items.with(Vec::len);
+        if list.length() < 2 {
+            for name in opened::formats() {
+                child(&list, "option", "").set_text_content(Some(&name));
+            }
+        }
+    });
+    let list = menu.clone();
+    bind::edited(&menu, "change", move |_| {
+        if let Ok(format) = usize::try_from(list.selected_index() - 1) {
+            opened::save(session, format);
+        }
+        list.set_selected_index(0);
+    });
+}
+
+/// The form with what the person says of names.
+fn rules(session: Session, form: &HtmlElement) {
+    let field: HtmlInputElement = bind::at(form, "textarea").unchecked_into();
+    let case: HtmlInputElement = bind::at(form, "input").unchecked_into();
+    let set = move |rules: &str, ignore_case| {
+        field.set_value(rules);
+        case.set_checked(ignore_case);
+        (field.clone(), case.clone())
+    };
+    let (rules, ignore_case) = opened::rules();
+    let (field, case) = set(&rules, ignore_case);
+    click(&bind::at(form, "[value=apply]"), move || {
+        opened::set_rules(session, &field.value(), case.checked());
+    });
+    click(&bind::at(form, "[value=forget]"), move || {
+        set("", false);
+        opened::set_rules(session, "", false);
+    });
+}
+
 /// Most lines that a list shows.
 const LINES: usize = 200;
 
@@ -138,6 +188,7 @@ fn with_diff(session: Session, mut rows: Vec<HtmlElement>) -> Vec<HtmlElement> {
         detail: format!("unified diff{files}"),
         covered: lines.covered,
         total: lines.total,
+        lines: true,
         notes: Vec::new(),
     };
     let row = filled(&item, "changed lines");
@@ -150,7 +201,7 @@ fn with_diff(session: Session, mut rows: Vec<HtmlElement>) -> Vec<HtmlElement> {
 }
 
 fn row(session: Session, item: &Item) -> HtmlElement {
-    let row = filled(item, "statements");
+    let row = filled(item, if item.lines { "lines" } else { "statements" });
     let id = item.id.clone();
     let choose = bind::at(&row, ".process");
     flag(&choose, "aria-pressed", move || {
@@ -161,7 +212,10 @@ fn row(session: Session, item: &Item) -> HtmlElement {
         session.go(|route| route.scope = Scope::Opened(id.clone()));
     });
     let id = item.id.clone();
-    click(&bind::at(&row, ".shut"), move || close(session, &id));
+    let shut = bind::at(&row, ".shut");
+    // What is put together goes with what it is made of.
+    shut.set_hidden(id == hex(&UNITED));
+    click(&shut, move || close(session, &id));
     row
 }
 

@@ -31,6 +31,7 @@ use coverage::Totals;
 use crate::live::layout::Activity;
 use crate::ui::bind::effect;
 use crate::ui::state::State;
+use crate::ui::text::grouped;
 use live::Link;
 use model::{Change, Live};
 use recording::Recorded;
@@ -38,6 +39,7 @@ use scope::Scope;
 use theme::Theme;
 use url::Route;
 use view::View;
+use wire::details::Details;
 
 /// What changes with every hit.
 #[derive(Debug, Default)]
@@ -68,6 +70,27 @@ impl Data {
     )]
     pub fn now_ms(&self) -> u64 {
         (js_sys::Date::now() + self.ahead_ms).max(0.0) as u64
+    }
+
+    /// What is known of what is looked at besides counts, where it comes from files.
+    pub fn details(&self) -> Option<&Details> {
+        let handle = *self.view.members.first()?;
+        let mut all = self.live.opened.iter().chain(&self.live.processes);
+        let details = &all.find(|process| process.info.handle == handle)?.details;
+        (!details.metrics.is_empty()).then_some(details)
+    }
+
+    /// What is counted: statements, or lines where nothing else is known.
+    pub fn word(&self) -> &'static str {
+        if self.details().is_some_and(|details| details.lines) { "line" } else { "statement" }
+    }
+
+    /// Totals of all metrics, where there are others than Go's.
+    pub fn metrics(&self) -> Option<String> {
+        let metrics = self.details()?.metrics.iter().map(|metric| {
+            format!("{} of {} {}", grouped(metric.covered), grouped(metric.total), metric.name)
+        });
+        Some(metrics.collect::<Vec<_>>().join(", "))
     }
 
     /// Adds hits to the view, unless it stands still.

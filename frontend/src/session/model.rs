@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use wire::details::Details;
 use wire::frame::{Counts, Process as ProcessInfo, State};
 use wire::{RelayToViewer, Table, TableId, WireError};
 
@@ -72,6 +73,8 @@ pub struct Process {
     pub tracing: u32,
     /// Hash of its packages: equal for replicas of one build.
     pub build: String,
+    /// What is known of it besides counts, where it comes from files.
+    pub details: Details,
 }
 
 impl Process {
@@ -185,6 +188,15 @@ impl Live {
             }
             RelayToViewer::Reset { handles, .. } => self.reset(&handles),
             RelayToViewer::Forget { handle } => self.forget(handle),
+            RelayToViewer::Details(details) => {
+                if let Some(process) = self.process_mut(details.handle) {
+                    let known = &mut process.details;
+                    known.lines = details.lines;
+                    known.metrics = details.metrics;
+                    known.files.extend(details.files);
+                    self.structure += 1;
+                }
+            }
             RelayToViewer::Flow(_) => {}
         }
         Ok(())
@@ -242,6 +254,7 @@ impl Live {
             columns: Vec::new(),
             tracing: 0,
             build: build_id(&[]),
+            details: Details::default(),
             info,
         };
         let handle = process.info.handle;
@@ -330,6 +343,7 @@ impl Live {
     }
 
     fn forget(&mut self, handle: u32) {
+        self.close(handle);
         let Some(row) = self.row_of(handle) else { return };
         if let Some(recording) = &mut self.recording {
             recording.keep(&self.processes[row]);

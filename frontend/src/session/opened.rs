@@ -1,18 +1,19 @@
 //! Profiles that were opened from files, and the sources that were opened with them.
 //!
-//! A worker of its own reads, for as long as that takes, and answers in frames ([`frames`]): they
+//! A worker of its own reads, for as long as that takes, and answers in frames ([`crate::open::frames`]): they
 //! go into [`Live::opened`], where no greeting of a relay clears them, and everything that shows
 //! live counts shows them, by a [`Scope::Opened`]. The worker also keeps what was opened in the
 //! browser's database, and brings it back when the page is loaded again.
 //!
-//! For whoever computes with profiles: [`profile`] gives one by its id, [`add_profile`] opens one.
+//! For whoever computes with profiles: [`profile`] gives one by its id.
 //!
 //! ```text
 //! page → worker   ["read", names, blobs, source names, source blobs]     ["url", address]
-//!                 ["keep", frames*]   ["forget", id or ""]   ["restore"]   ["write", id]
+//!                 ["forget", id or ""]   ["restore"]   ["write", id, format]   ["align"]
+//!                 ["rules", text, whether case is ignored], before anything else
 //!                 ["compare", operation, id, id]   of merge, intersect, subtract
 //!                 ["report", id or "", text profile where there is no id, names, sources]
-//! worker → page   ["ready"]   ["progress", thousandths, text]   ["frames", buffer]
+//! worker → page   ["ready", id and name of each format that can be written*]   ["progress", thousandths, text]   ["frames", buffer]
 //!                 ["sources", names, blobs]   ["file", name, bytes]   ["failed", reason]
 //!                 ["done", unread files*, id to show], or ["over"] where nothing was opened
 //! for diffs       see [`patch`]
@@ -32,17 +33,20 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 use wire::RelayToViewer;
-use wire::frame::Frame;
+use wire::frame::{Frame, Process as ProcessInfo};
 
 use super::model::{Live, hex};
 use super::scope::Scope;
 use super::url::{self, Panel};
 use super::view::View;
 use super::{Session, api, paint, patch, read, sources, write};
-use crate::open::frames::{self, About};
+use crate::open::frames::{COMPUTED, UNITED, handle};
 
 /// Where the worker is; both ways to build the page put it there.
 const WORKER: &str = "/worker_loader.js";
+/// What the person says of names: rules, one in a line, after [`IGNORE_CASE`] or not.
+const RULES: &str = "coverglass.rules";
+const IGNORE_CASE: &str = "ignore case\n";
 /// Says that the browser keeps something.
 pub(super) const KEPT: &str = "coverglass.opened";
 
@@ -70,6 +74,8 @@ struct Desk {
     /// Names of sources, and their content, as the worker sent them.
     names: Array,
     blobs: Array,
+    /// Id and name of each format that can be written.
+    formats: Array,
 }
 
 thread_local! {
@@ -97,27 +103,17 @@ fn profile_of(live: &Live, scope: &Scope) -> Option<Profile> {
     Some(Profile::new(view.mode(), view.shape().clone(), counts))
 }
 
-/// Opens a profile that was computed, and keeps it like one that was read. `format` says what it
-/// is, for people. Gives its id: that of a profile with the same content, if one is open, which
-/// this one then takes the place of.
-pub fn add_profile(session: Session, name: &str, format: &str, profile: &Profile) -> String {
-    let id = frames::id(profile);
-    let about = About { id, name: name.into(), format: format.into(), ..About::default() };
-    let job = Array::of1(&"keep".into());
-    for message in frames::encode(&about, profile) {
-        receive(session, &message);
-        job.push(&Uint8Array::from(&message[..]).into());
-    }
-    write(|data| data.live.structure += 1);
-    paint::request();
-    order(session, job);
-    hex(&id)
+/// Names of the formats that what was opened can be saved as, once a worker has told them.
+pub fn formats() -> Vec<String> {
+    let formats = DESK.with_borrow(|desk| desk.formats.clone());
+    formats.iter().skip(1).step_by(2).filter_map(|name| name.as_string()).collect()
 }
 
-/// Gives the person what is looked at as Go's own coverage data, in a zip.
-pub fn save(session: Session) {
+/// Gives the person what is looked at in a format, by its position in [`formats()`].
+pub fn save(session: Session, format: usize) {
+    let format = DESK.with_borrow(|desk| desk.formats.get(2 * format as u32));
     match session.route.with_untracked(|route| route.scope.clone()) {
-        Scope::Opened(id) => order(session, Array::of2(&"write".into(), &id.into())),
+        Scope::Opened(id) => order(session, Array::of3(&"write".into(), &id.into(), &format)),
         _ => session.fail("Only opened profiles can be saved so"),
     }
 }
@@ -191,12 +187,34 @@ pub fn compare(session: Session, operation: &str, a: String, b: String) {
     order(session, Array::of4(&"compare".into(), &operation.into(), &a.into(), &b.into()));
 }
 
+/// What the person says of names: rules in the form FROM=TO, one in a line, and whether case is
+/// ignored.
+pub fn rules() -> (String, bool) {
+    let text = LocalStorage::raw().get_item(RULES).ok().flatten().unwrap_or_default();
+    match text.strip_prefix(IGNORE_CASE) {
+        Some(rules) => (rules.to_owned(), true),
+        None => (text, false),
+    }
+}
+
+/// Keeps [`rules`], and gives everything that is open the names that follow from them.
+pub fn set_rules(session: Session, rules: &str, ignore_case: bool) {
+    let prefix = if ignore_case { IGNORE_CASE } else { "" };
+    let _ = LocalStorage::raw().set_item(RULES, &format!("{prefix}{rules}"));
+    order(session, Array::of1(&"align".into()));
+}
+
 /// Closes an opened profile and forgets it.
 pub fn close(session: Session, id: &str) {
     write(|data| {
         let found = data.live.opened.iter().find(|opened| opened.key() == id);
         if let Some(handle) = found.map(|opened| opened.info.handle) {
             data.live.close(handle);
+        }
+        let is_report = |info: &ProcessInfo| info.key != UNITED && !info.host.starts_with(COMPUTED);
+        let reports = data.live.opened.iter().filter(|opened| is_report(&opened.info));
+        if reports.count() < 2 {
+            data.live.close(handle(UNITED));
         }
     });
     order(session, Array::of2(&"forget".into(), &id.into()));
@@ -303,9 +321,13 @@ fn answered(session: Session, message: &Array) {
     let text = |at| message.get(at).as_string().unwrap_or_default();
     match text(0).as_str() {
         "ready" => DESK.with_borrow_mut(|desk| {
+            desk.formats = message.get(1).unchecked_into();
             if let Some(running) = &mut desk.running
                 && let Some(job) = running.job.take()
             {
+                let (rules, case) = rules();
+                let rules = Array::of3(&"rules".into(), &rules.into(), &case.into());
+                let _ = running.worker.post_message(&rules);
                 let _ = running.worker.post_message(&job);
             }
         }),
@@ -382,6 +404,12 @@ fn done(session: Session, unread: Vec<String>, id: &str) {
         });
     } else if n_unread > 0 {
         session.adjust(|route| route.panel = Panel::Opened);
+    }
+    let united = Scope::Opened(hex(&UNITED));
+    if session.route.with_untracked(|route| route.scope == united)
+        && read(|data| !data.live.opened.is_empty())
+    {
+        away(session);
     }
     match n_unread {
         0 => {}

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use coverage::{FileIdx, Shape, Span};
+use wire::details::LineDetails;
 
 use super::go::{self, Kind, State};
 use crate::ui::order::{by_key, pair};
@@ -49,6 +50,8 @@ pub struct Line {
     pub count: Option<u64>,
     /// When any of its units was hit last, in Unix milliseconds; 0 for never.
     pub last: u64,
+    /// Arms of its branches: taken, and all.
+    pub arms: (u32, u32),
 }
 
 /// A run of text of one colour and one unit.
@@ -76,6 +79,8 @@ pub struct Sheet {
     pub missing: bool,
     /// Whether units lie where the source has nothing: it is not the one that was measured.
     pub misfits: bool,
+    /// What is known of lines besides their units, ascending.
+    pub details: Vec<LineDetails>,
 }
 
 impl Sheet {
@@ -106,7 +111,7 @@ impl Sheet {
 
     /// Names of functions on the lines where they start, for a source that is not there.
     fn outline(&self, shape: &Shape, units: &[(Span, u32)]) -> String {
-        let n_lines = units.iter().map(|(span, _)| span.end.line).max().unwrap_or(0) as usize;
+        let n_lines = units.iter().map(|(span, _)| span.last_line()).max().unwrap_or(0) as usize;
         let mut lines = vec![String::new(); n_lines.min(MAX_LINES)];
         for &(line, function) in &self.functions {
             if let Some(text) = lines.get_mut(line as usize) {
@@ -146,12 +151,15 @@ impl Sheet {
             let bytes = |line: u32| self.lines.get((line as usize).wrapping_sub(1)).map(Range::len);
             self.misfits |= !self.missing && !span.lies_in(bytes);
             let first = span.start.line.saturating_sub(1) as usize;
-            for line in first..(span.end.line as usize).min(self.lines.len()) {
+            for line in first..(span.last_line() as usize).min(self.lines.len()) {
                 let text = self.line_text(line);
                 let from = if line == first { span.start.column.saturating_sub(1) } else { 0 };
                 let is_last = line + 1 == span.end.line as usize;
                 let to = if is_last { span.end.column.saturating_sub(1) } else { u32::MAX };
-                let mark = self.mark(text, unit, from as usize, to as usize);
+                let mut mark = self.mark(text, unit, from as usize, to as usize);
+                if let Some(mark) = mark.as_mut().filter(|_| span.as_line().is_some()) {
+                    mark.telling = true;
+                }
                 placed.extend(mark.map(|mark| (line as u32, mark)));
             }
         }
@@ -200,6 +208,12 @@ impl Sheet {
         }
     }
 
+    /// What is known of a line, from 0, besides its units.
+    pub fn details(&self, line: usize) -> Option<&LineDetails> {
+        let at = self.details.binary_search_by_key(&(line + 1), |row| row.line as usize);
+        self.details.get(at.ok()?)
+    }
+
     /// A line's status and numbers under these columns of the view.
     pub fn line(&self, line: usize, counts: &[u64], last: &[u64]) -> Line {
         let marks = self.marks(line);
@@ -222,6 +236,12 @@ impl Sheet {
             (true, true) => Status::Partial,
             (false, true) => Status::Uncovered,
         };
+        if let Some(details) = self.details(line) {
+            found.arms = (details.taken, details.total);
+            if found.status == Status::Covered && details.taken < details.total {
+                found.status = Status::Partial;
+            }
+        }
         found
     }
 
@@ -413,6 +433,44 @@ mod tests {
         assert_eq!(sheet.line(3, &counts, &[]).count, Some(5));
         assert_eq!(sheet.line(5, &counts, &[]).count, Option::None);
         assert_eq!(sheet.line(9, &counts, &[0, 0, 0, 7, 9]).last, 9);
+    }
+
+    #[test]
+    fn a_line_whose_arms_were_not_all_taken_is_partial() {
+        let mut builder = ShapeBuilder::default();
+        let package = builder.package("p", "p", "p");
+        let file = builder.file(package, "p/a.js");
+        let function = builder.function(file, "", false);
+        for line in 1..4 {
+            builder.unit(function, Span::line(line), 1);
+        }
+        let mut sheet = Sheet::new(&builder.build(), file, Some("if (a)\n}\nb\n".into()));
+        sheet.details =
+            vec![LineDetails { line: 1, taken: 1, total: 2, text: "if: 0 4×, 1 never".into() }];
+        let lines: Vec<_> = (0..3).map(|line| sheet.line(line, &[4, 2, 0], &[])).collect();
+        let found: Vec<_> = lines.iter().map(|line| (line.status, line.count, line.arms)).collect();
+        // A line that counts by itself says so, whatever stands on it.
+        assert_eq!(
+            found,
+            [
+                (Status::Partial, Some(4), (1, 2)),
+                (Status::Covered, Some(2), (0, 0)),
+                (Status::Uncovered, Some(0), (0, 0)),
+            ]
+        );
+        assert_eq!(sheet.next_uncovered(1, true, &[4, 2, 0]), Some(0));
+        sheet = Sheet::new(&two_lines(), FileIdx(0), None);
+        assert_eq!((sheet.n_lines(), sheet.marks(1).len()), (2, 1));
+    }
+
+    /// Two lines without their source.
+    fn two_lines() -> Shape {
+        let mut builder = ShapeBuilder::default();
+        let package = builder.package("p", "p", "p");
+        let file = builder.file(package, "p/a.js");
+        builder.function(file, "", false);
+        builder.lines([1, 2].into_iter());
+        builder.build()
     }
 
     #[test]

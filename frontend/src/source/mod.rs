@@ -171,7 +171,7 @@ pub fn show(session: Session) -> HtmlElement {
     empty(session, load, &bind::at(&section, ".empty"));
     let shared = source.clone();
     text(&bind::at(&section, ".status-line"), move || {
-        let hint = "Click a line for its units; n and p go to what is uncovered";
+        let hint = "Click a line for what is known of it; n and p go to what is uncovered";
         let hint = if load.with(Load::has_rows) { hint } else { "" };
         shared.status().unwrap_or_else(|| hint.into())
     });
@@ -352,7 +352,12 @@ impl Source {
         let Wanted { path, file, source, version, moved, function, lines } = wanted;
         let sheet = read(|data| {
             let same = data.view.shape_version == version;
-            same.then(|| Sheet::new(data.view.shape(), file, text))
+            same.then(|| {
+                let mut sheet = Sheet::new(data.view.shape(), file, text);
+                let details = data.details().and_then(|details| details.file(&path));
+                sheet.details = details.and_then(|file| file.lines().ok()).unwrap_or_default();
+                sheet
+            })
         });
         // What was looked at has changed meanwhile; this runs again for that.
         if let Some(sheet) = sheet {
@@ -536,7 +541,7 @@ fn head(session: Session, load: State<Load>, head: &Element) {
     shown(&bind::at(head, ".file-tools"), move || file.get().is_some());
     text(&bind::at(head, ".words"), move || {
         let Fraction { covered, total } = statements.get();
-        format!("{} of {}", grouped(covered), plural(total, "statement"))
+        format!("{} of {}", grouped(covered), plural(total, read(Data::word)))
     });
     text(&bind::at(head, "b"), move || {
         let Fraction { covered, total } = statements.get();

@@ -7,7 +7,7 @@ use super::layout::{Line, Sheet, Status};
 use crate::session::paint::{Beat, SLOW_MS};
 use crate::session::patch::Patch;
 use crate::ui::dom::{Classed, Words, child};
-use crate::ui::text::{age, grouped, short};
+use crate::ui::text::{age, grouped, plural, short};
 
 /// A glow is started again at most this often, in milliseconds: restarts are what costs.
 const GLOW_MS: f64 = 6.0 * SLOW_MS;
@@ -30,7 +30,7 @@ pub(super) struct LineRow {
     units: Vec<(u32, Classed)>,
     shown: Option<Line>,
     title_for: Option<(u64, usize)>,
-    count_element: HtmlElement,
+    gutter: HtmlElement,
     line: usize,
     flip: bool,
     glowed_at: f64,
@@ -66,8 +66,7 @@ impl LineRow {
         let gutter = child(element, "span", "gutter");
         let glyph = Words::child(&gutter, "span", "glyph");
         let number = Words::child(&gutter, "span", "number");
-        let count_element = child(&gutter, "span", "count");
-        let count = Words::inside(&count_element);
+        let count = Words::child(&gutter, "span", "count");
         let age = Words::child(&gutter, "span", "age");
         child(&gutter, "span", "edge");
         let code = child(element, "code", "");
@@ -81,7 +80,7 @@ impl LineRow {
             units: Vec::new(),
             shown: None,
             title_for: None,
-            count_element,
+            gutter,
             line: usize::MAX,
             flip: false,
             glowed_at: f64::NEG_INFINITY,
@@ -146,7 +145,10 @@ impl LineRow {
         if !turn.paints && !urgent {
             return !same || over;
         }
-        self.age.set(&if line.last == 0 || line.count.is_none() {
+        self.age.set(&if line.arms.1 > 0 {
+            // What comes from files has no age.
+            format!("{}/{}", line.arms.0, line.arms.1)
+        } else if line.last == 0 || line.count.is_none() {
             String::new()
         } else {
             age(past)
@@ -174,11 +176,9 @@ impl LineRow {
         let count = line.count.unwrap_or(0);
         if self.title_for != Some((count, self.line)) {
             self.title_for = Some((count, self.line));
-            self.count_element.set_title(&if line.count.is_some() {
-                grouped(count)
-            } else {
-                String::new()
-            });
+            let details = paint.sheet.details(self.line).map_or("", |details| &details.text);
+            let count = if line.count.is_some() { grouped(count) } else { String::new() };
+            self.gutter.set_title(&[&count, details].join("\n"));
         }
         if glow {
             self.flip = !self.flip;
@@ -200,7 +200,8 @@ impl LineRow {
             (true, false) => " glow0",
             (true, true) => " glow1",
         };
-        self.outer.set(&format!("{status}{selected}{changed}{glow}"));
+        let arms = if line.arms.1 > 0 { " arms" } else { "" };
+        self.outer.set(&format!("{status}{selected}{changed}{glow}{arms}"));
         true
     }
 }
@@ -264,7 +265,6 @@ pub(super) fn describe(paint: &Paint<'_>, line: usize) -> String {
     let marks = paint.sheet.marks(line);
     if marks.is_empty() {
         text.push_str(" · nothing to cover");
-        return text;
     }
     for mark in marks {
         let unit = mark.unit as usize;
@@ -272,15 +272,17 @@ pub(super) fn describe(paint: &Paint<'_>, line: usize) -> String {
         let last = paint.last.get(unit).copied().unwrap_or(0);
         let span = paint.shape.unit_spans()[unit];
         let statements = paint.shape.unit_statements()[unit];
-        text.push_str(&format!(
-            " · {}:{}–{}:{} ({} statement{}) ",
-            span.start.line,
-            span.start.column,
-            span.end.line,
-            span.end.column,
-            statements,
-            if statements == 1 { "" } else { "s" },
-        ));
+        text.push_str(" · ");
+        if span.as_line().is_none() {
+            text.push_str(&format!(
+                "{}:{}–{}:{} ({}) ",
+                span.start.line,
+                span.start.column,
+                span.end.line,
+                span.end.column,
+                plural(u64::from(statements), "statement"),
+            ));
+        }
         match (count, last) {
             (0, _) => text.push_str("never ran"),
             (_, 0) => text.push_str(&format!("ran {}×", grouped(count))),
@@ -290,6 +292,10 @@ pub(super) fn describe(paint: &Paint<'_>, line: usize) -> String {
                 crate::ui::text::ago(paint.now_ms.saturating_sub(last))
             )),
         }
+    }
+    if let Some(details) = paint.sheet.details(line) {
+        text.push_str(" · ");
+        text.push_str(&details.text);
     }
     text
 }

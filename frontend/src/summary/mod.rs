@@ -5,7 +5,7 @@ pub mod layout;
 use web_sys::HtmlElement;
 
 use crate::files::{self, layout::Node};
-use crate::session::{Session, read};
+use crate::session::{Data, Session, read};
 use crate::ui::bind::{self, click, effect, flag, text};
 use crate::ui::dom::{Bar, Words, child};
 use crate::ui::fuzzy::Query;
@@ -99,6 +99,9 @@ pub fn show(session: Session) -> HtmlElement {
     });
     text(&bind::at(&section, ".file-total"), move || {
         let functions = session.header.with(|header| header.totals.functions);
+        if let Some(metrics) = read(Data::metrics) {
+            return metrics;
+        }
         format!("{} of {} ran", functions.covered, plural(functions.total, "function"))
     });
     for (class, wanted) in [

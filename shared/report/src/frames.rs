@@ -23,6 +23,8 @@ pub(crate) fn encode(
     modules: Modules<'_>,
     texts: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Vec<u8>, ReportError> {
+    let details = crate::shown::details(profile, HANDLE);
+    let profile = &crate::shown::units(profile);
     let profile = &algebra::with_functions(profile, |path| {
         let text = texts.get(path.as_str()).map(|text| String::from_utf8_lossy(text));
         go_source::named_extents(&text.unwrap_or_default())
@@ -47,6 +49,7 @@ pub(crate) fn encode(
     }
     RelayToViewer::Packages { handle: HANDLE, tables: ids }.encode(&mut message);
     RelayToViewer::Counts(Counts { handle: HANDLE, at_ms: 0, packages }).encode(&mut message);
+    details.into_iter().for_each(|it| RelayToViewer::Details(it).encode(&mut message));
     let state = State::Ended;
     RelayToViewer::State { handle: HANDLE, at_ms: 0, state }.encode(&mut message);
     RelayToViewer::decode(&message).map_err(ReportError::Profile)?;

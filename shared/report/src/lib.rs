@@ -13,6 +13,7 @@
 
 mod frames;
 mod page;
+pub mod shown;
 
 use std::collections::BTreeMap;
 

@@ -24,11 +24,14 @@
 //!  32 welcome    version uleb · relay uleb · now uleb (Unix ms) · release str
 //!  33 reset      at uleb · n uleb · handle uleb*                 counts start again from 0
 //!  34 forget     handle uleb                                     the relay dropped the process
+//!  35 details    handle uleb · lines u8 · n uleb · metric* · n uleb · file*   appended to those known
+//!                (`details.rs`)
 //! ```
 //!
 //! A handle names a process within one connection; the relay gives its own to the viewers.
 
 use crate::codec::{Reader, WireError, Writer};
+use crate::details::Details;
 use crate::table::{SourceId, TableId};
 use crate::{VERSION, limits};
 
@@ -242,6 +245,8 @@ pub enum RelayToViewer {
         /// The process.
         handle: u32,
     },
+    /// What is known of a profile that is no counts; of those from files only.
+    Details(Details),
 }
 
 /// Frames of one direction.
@@ -417,6 +422,10 @@ impl Frame for RelayToViewer {
                 body.uleb(u64::from(*handle));
                 34
             }
+            RelayToViewer::Details(details) => {
+                details.write(&mut body);
+                35
+            }
         };
         append(message, kind, body);
     }
@@ -456,6 +465,7 @@ impl Frame for RelayToViewer {
                 RelayToViewer::Reset { at_ms, handles }
             }
             34 => RelayToViewer::Forget { handle: reader.uleb32("process")? },
+            35 => RelayToViewer::Details(Details::read(&mut reader)?),
             _ => return Ok(None),
         }))
     }

@@ -4,6 +4,9 @@
 //! units, and where flow tracing can be switched. Its id is a hash of its bytes, so builds that
 //! differ never merge by accident and replicas of one build merge by themselves.
 //!
+//! **Details** ([`details`]) are what a profile from files holds besides units: branches, contexts,
+//! totals of all metrics.
+//!
 //! A **whole profile** ([`whole`]) is all that one holds, for keeping and handing on.
 //!
 //! A **frame** is one message of the live protocol. A WebSocket message carries one or more:
@@ -28,6 +31,7 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing))]
 
 pub mod codec;
+pub mod details;
 pub mod frame;
 pub mod limits;
 pub mod table;

@@ -282,6 +282,7 @@ impl Page {
                 RelayToViewer::State { handle, state, .. } => {
                     self.shown(handle).state = Some(state);
                 }
+                RelayToViewer::Details(_) => {}
                 RelayToViewer::Tracing { handle, entries } => self.shown(handle).tracing = entries,
                 RelayToViewer::Reset { handles, .. } => {
                     handles.into_iter().for_each(|handle| self.shown(handle).counts.clear());

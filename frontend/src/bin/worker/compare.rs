@@ -1,23 +1,29 @@
 //! What two opened profiles have together, in common, or one without the other.
 
 use coverage::{Function, Profile, Span, Totals};
-use frontend::open::frames::About;
+use frontend::open::frames::{About, COMPUTED};
 use frontend::ui::text::{grouped, plural};
+use report::shown;
 use wire::TableId;
 
 use crate::opened::Kept;
-
-/// Format of what was computed, for people.
-const COMPUTED: &str = "computed";
+use crate::reports::{is_computed, kind};
 
 /// Compares two profiles; `None` for an operation that is not known. The result's id is that of
 /// the operation and of the two, so that the same comparison takes the place of an earlier one.
 pub(crate) fn compare(operation: &str, a: Kept, b: Kept) -> Option<Kept> {
     let seed = [operation.as_bytes(), &a.about.id, &b.about.id].concat();
     let (left, right) = (name(&a.about), name(&b.about));
-    let (a, b) = (with_names(a.profile, &b.profile), b.profile);
+    let is_alike = kind(&a) == kind(&b) && (kind(&a) == "go" || !is_computed(&a.about));
+    let union =
+        (!is_alike).then(|| algebra::unite(&[(kind(&a), &a.profile), ("other", &b.profile)]));
+    let (a, b) = match is_alike {
+        true => (a.profile, b.profile),
+        false => (by_line(&a.profile), by_line(&b.profile)),
+    };
+    let (a, b) = (with_names(a, &b), b);
     let b = with_names(b, &a);
-    let union = algebra::merge(&[&a, &b]);
+    let union = union.unwrap_or_else(|| algebra::merge(&[&a, &b]));
     let mut notes = mixed(&union);
     let (name, difference, profile) = match operation {
         "merge" => {
@@ -31,9 +37,8 @@ pub(crate) fn compare(operation: &str, a: Kept, b: Kept) -> Option<Kept> {
         }
         "subtract" => {
             let profile = algebra::subtract(&a, &b);
-            let units = plural(profile.totals().units.covered, "unit");
-            let points = points(union.totals(), b.totals());
-            let difference = format!("adds {units}, {points} of statements to {right}");
+            let (units, points) = (more(&profile), points(&union, &b));
+            let difference = format!("adds {units}, {points} to {right}");
             (format!("{left} without {right}"), difference, profile)
         }
         _ => return None,
@@ -54,9 +59,9 @@ pub(crate) fn compare(operation: &str, a: Kept, b: Kept) -> Option<Kept> {
     Some(Kept { about, profile })
 }
 
-/// Whether a profile was made by [`compare`].
-pub(crate) fn is_computed(about: &About) -> bool {
-    about.format.starts_with(COMPUTED)
+/// The lines of a profile, whatever its tool calls the packages of files.
+fn by_line(profile: &Profile) -> Profile {
+    algebra::unite(&[("tool", profile), ("none", &algebra::merge(&[]))])
 }
 
 /// What a profile is called within the name of another.
@@ -66,25 +71,41 @@ fn name(about: &About) -> String {
 
 /// What `new` has more than `old`: `+3.2 % of statements, 41 units more than a.out`.
 fn difference(new: &Profile, old: &Profile, name: &str) -> String {
-    let (new, old) = (new.totals(), old.totals());
-    let (more, fewer) = (new.units.covered, old.units.covered);
+    let (more, fewer) = (totals(new).units.covered, totals(old).units.covered);
+    let (one, many) = words(new);
     let units = match more.abs_diff(fewer) {
-        0 => "as many units as".to_owned(),
-        n => format!("{} {} than", plural(n, "unit"), if more > fewer { "more" } else { "fewer" }),
+        0 => format!("as many {many} as"),
+        n => format!("{} {} than", plural(n, one), if more > fewer { "more" } else { "fewer" }),
     };
-    format!("{} of statements, {units} {name}", points(new, old))
+    format!("{}, {units} {name}", points(new, old))
 }
 
-/// Percentage points of statements that `new` has more than `old`, with a sign.
-fn points(new: Totals, old: Totals) -> String {
-    let percent = |totals: Totals| totals.statements.percent().unwrap_or_default();
+/// How many units ran: `41 units`.
+fn more(profile: &Profile) -> String {
+    plural(totals(profile).units.covered, words(profile).0)
+}
+
+/// What units are called, one and many.
+fn words(profile: &Profile) -> (&'static str, &'static str) {
+    if shown::is_by_line(profile) { ("line", "lines") } else { ("unit", "units") }
+}
+
+/// Totals of what a page shows of a profile.
+fn totals(profile: &Profile) -> Totals {
+    algebra::units_for(profile, true).totals()
+}
+
+/// Percentage points that `new` has more than `old`, with a sign, and what of.
+fn points(new: &Profile, old: &Profile) -> String {
+    let percent = |profile| totals(profile).statements.percent().unwrap_or_default();
     let points = percent(new) - percent(old);
     let sign = match points {
         0.05.. => "+",
         ..=-0.05 => "−",
         _ => "±",
     };
-    format!("{sign}{:.1} %", points.abs())
+    let what = if shown::is_by_line(new) { "lines" } else { "statements" };
+    format!("{sign}{:.1} % of {what}", points.abs())
 }
 
 /// A note of files that two builds cut in two ways.
@@ -106,7 +127,8 @@ fn mixed(union: &Profile) -> Vec<String> {
 }
 
 fn is_nameless(profile: &Profile) -> bool {
-    profile.shape().functions().iter().any(|function| function.name.is_empty())
+    !shown::is_by_line(profile)
+        && profile.shape().functions().iter().any(|function| function.name.is_empty())
 }
 
 /// A text profile with names for its functions, from another profile that has them: units are the
@@ -177,6 +199,24 @@ mod tests {
         assert_eq!(again.about.name, "(a.out without b.out) with c.out");
         assert_ne!(again.about.id, id);
         assert!(compare("guess", kept("a", 1, ""), kept("b", 2, "")).is_none());
+    }
+
+    #[test]
+    fn reports_of_two_tools_are_compared_by_line() {
+        let mut a = kept("a.out", 1, "3.9,4.2 1 5\n5.1,5.9 1 0\n");
+        a.about.format = "Go".into();
+        let mut b = kept("b.info", 2, "");
+        b.about.format = "lcov".into();
+        let text = "mode count\npackage else - -\nfile p/a.go\nfunction -\nline 3 0\nline 5 7\n\
+                    branch 5 - 1/2\n";
+        b.profile = dump::parse(text).expect("the dump is right");
+        let found = compare("merge", a.clone(), b.clone()).expect("merge");
+        assert_eq!(found.about.format, "computed · +33.3 % of lines, 1 line more than a.out");
+        assert_eq!(found.profile.totals().units, coverage::Fraction { covered: 3, total: 3 });
+        let found = compare("subtract", b, a).expect("subtract");
+        assert_eq!(found.about.name, "b.info without a.out");
+        assert_eq!(found.profile.counts(), [0, 7]);
+        assert!(found.about.notes.is_empty());
     }
 
     #[test]

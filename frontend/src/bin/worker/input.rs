@@ -51,7 +51,14 @@ const FILE_BYTES: f64 = (2u32 << 30) as f64;
 /// Least time between two reports, in milliseconds.
 const REPORT_MS: f64 = 100.0;
 /// Ends of the names of files that are taken as sources.
-const SOURCES: &[&str] = &[".go", ".y", "/go.mod"];
+const SOURCES: &[&str] = &[
+    "go", "y", "c", "h", "cc", "hh", "cpp", "hpp", "cxx", "hxx", "m", "mm", "rs", "py", "js",
+    "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts", "vue", "svelte", "java", "kt", "kts", "scala",
+    "groovy", "rb", "erb", "rake", "php", "cs", "fs", "vb", "swift", "dart", "ex", "exs", "pl",
+    "pm", "lua", "zig", "hs", "clj", "d", "f90", "sh",
+];
+/// Folders of other people's sources, a great many of them.
+const PASSED_OVER: &str = "node_modules";
 
 /// Ends of the names of diffs and of mails with diffs, whose heads say nothing yet.
 const DIFFS: &[&str] = &[".diff", ".patch", ".eml", ".mbox"];
@@ -59,8 +66,14 @@ const DIFFS: &[&str] = &[".diff", ".patch", ".eml", ".mbox"];
 const DIFF_BYTES: f64 = (64 << 20) as f64;
 
 /// What was expected of a file.
-const EXPECTED: &str = "neither coverage data nor a source: expected a Go text profile, which begins \
-    with “mode:”, covmeta.* and covcounters.* files, an archive of them, .go files, or a unified diff";
+fn expected() -> String {
+    let formats: Vec<_> = formats::FORMATS.iter().map(|format| format.name).collect();
+    format!(
+        "neither coverage data nor a source: expected one of {}, an archive of them, sources, or a \
+         unified diff",
+        formats.join(", ")
+    )
+}
 
 impl Sources {
     /// Those that the page knows.
@@ -103,7 +116,29 @@ impl Sources {
         answer(&Array::of3(&"sources".into(), &names, &blobs));
     }
 
-    /// Gives the files below each go.mod the names that they have in profiles.
+    /// Names of sources as reports may have them: those of one folder as seen from there.
+    pub(crate) fn tree(&self) -> Vec<&str> {
+        let of_module = |name: &str| {
+            let mut modules = self.modules.iter();
+            modules.any(|module| name.strip_prefix(&**module).is_some_and(|r| r.starts_with('/')))
+        };
+        let is_file = |name: &&str| *name != "go.mod" && !name.ends_with("/go.mod");
+        let names: Vec<&str> = self.names.iter().map(String::as_str).filter(is_file).collect();
+        let folder = |name: &&str| name.split_once('/').map_or("", |(folder, _)| folder).to_owned();
+        let mut folders: Vec<String> =
+            names.iter().filter(|name| !of_module(name)).map(folder).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        let [folder] = &folders[..] else { return sorted(names) };
+        let inside = |name: &str| name.strip_prefix(&**folder)?.strip_prefix('/').map(str::len);
+        let seen = |name| match inside(name) {
+            Some(length) if !of_module(name) => &name[name.len() - length..],
+            _ => name,
+        };
+        sorted(names.into_iter().map(seen).collect())
+    }
+
+    /// Gives the files of Go below each go.mod the names that they have in profiles.
     fn rename(&mut self) {
         let mut roots = Vec::new();
         for (name, blob) in self.names.iter().zip(&self.blobs) {
@@ -120,7 +155,10 @@ impl Sources {
         }
         // The innermost module has a file.
         roots.sort_by_key(|(folder, _)| std::cmp::Reverse(folder.len()));
-        for name in &mut self.names {
+        let is_go = |name: &&mut String| {
+            name.ends_with(".go") || name.ends_with(".y") || name.ends_with("go.mod")
+        };
+        for name in self.names.iter_mut().filter(is_go) {
             let root = roots.iter().find(|(folder, _)| name.starts_with(folder.as_str()));
             if let Some((folder, module)) = root {
                 *name = format!("{module}/{}", &name[folder.len()..]);
@@ -128,6 +166,12 @@ impl Sources {
         }
         self.modules.extend(roots.into_iter().map(|(_, module)| module));
     }
+}
+
+/// A browser gives files in whatever order.
+fn sorted(mut names: Vec<&str>) -> Vec<&str> {
+    names.sort_unstable();
+    names
 }
 
 /// The path in a go.mod.
@@ -172,8 +216,8 @@ fn megabytes(bytes: f64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-/// Reads files.
-pub(crate) fn read(mut inputs: Vec<Input>) -> Found {
+/// Reads files. What belongs to them may also be among the sources that are known.
+pub(crate) fn read(mut inputs: Vec<Input>, known: &Sources) -> Found {
     // Counters wait in memory for their meta-data, so that comes first.
     inputs.sort_by_key(|input| match pods::part(&input.name) {
         Some(Part::Meta(_)) => 0,
@@ -210,11 +254,12 @@ pub(crate) fn read(mut inputs: Vec<Input>) -> Found {
             };
             match taken {
                 Ok(true) => {}
-                Ok(false) => strangers.push(name.clone()),
+                Ok(false) => strangers.push((name.clone(), blob.clone())),
                 Err(error) => found.unread.push(format!("{name}: {error}")),
             }
         }
     }
+    let strangers = companions(&mut reading, &found.sources, known, strangers);
     found.sources.rename();
     let mut outcome = reading.finish();
     for (name, error) in std::mem::take(&mut outcome.failures) {
@@ -224,20 +269,51 @@ pub(crate) fn read(mut inputs: Vec<Input>) -> Found {
     let nothing = outcome.opened.is_empty() && found.sources.is_empty() && found.diffs.is_empty();
     for name in strangers {
         if !name.contains('/') || nothing {
-            found.unread.push(format!("{name}: {EXPECTED}"));
+            found.unread.push(format!("{name}: {}", expected()));
         }
     }
     found.outcome = outcome;
     found
 }
 
-/// Whether it is one of the files that belong to tools.
+/// Hands on what belongs to files that were read, of what came now and of what is known. Gives the
+/// names of what is left over.
+fn companions(
+    reading: &mut Reading,
+    fresh: &Sources,
+    known: &Sources,
+    strangers: Vec<(String, Blob)>,
+) -> Vec<String> {
+    let mut take = |name: &str, blob: &Blob| {
+        let head = bytes(blob, blob.size().min(HEAD_BYTES as f64), &mut |_| {}).ok()?;
+        if !reading.wants(name, &head) {
+            return None;
+        }
+        reading.add(name, &bytes(blob, blob.size(), &mut |_| {}).ok()?);
+        Some(())
+    };
+    let known = known.names.iter().zip(&known.blobs);
+    let known = known.filter(|(name, _)| !fresh.names.contains(*name));
+    for (name, blob) in fresh.names.iter().zip(&fresh.blobs).chain(known) {
+        take(name, blob);
+    }
+    let left = strangers.into_iter().filter(|(name, blob)| take(name, blob).is_none());
+    left.map(|(name, _)| name).collect()
+}
+
+/// Whether it is one of the files that belong to tools. A data file of coverage.py begins with a
+/// dot too.
 fn is_hidden(name: &str) -> bool {
-    name.split('/').skip(1).any(|part| part.starts_with('.'))
+    let is_data = name.rsplit('/').next().is_some_and(|file| file.starts_with(".coverage"));
+    let mut parts = name.split('/').skip(1);
+    !is_data && parts.clone().any(|part| part.starts_with('.'))
+        || parts.any(|part| part == PASSED_OVER)
 }
 
 fn is_source(name: &str) -> bool {
-    name == "go.mod" || SOURCES.iter().any(|end| name.ends_with(end))
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let end = file.rsplit_once('.').map(|(_, end)| end);
+    file == "go.mod" || end.is_some_and(|end| SOURCES.contains(&end))
 }
 
 /// Files that are read with one question to the browser, which takes as long to answer as to read
@@ -449,7 +525,9 @@ mod tests {
     fn files_are_told_apart_by_name_and_first_bytes() {
         assert!(is_source("a/b.go") && is_source("go.mod") && is_source("a/go.mod"));
         assert!(!is_source("a/b.gob") && !is_source("a/ago.mod"));
+        assert!(is_source("web/a.js") && !is_source("b/.py.swp"));
         assert!(is_hidden("a/.git/b") && !is_hidden(".cover.out") && !is_hidden("a/b"));
+        assert!(is_hidden("a/node_modules/b.js") && !is_hidden("a/.coverage"));
         assert!(may_be_diff("x.patch", "x.patch", b"") && !may_be_diff("a/b/x.patch", "", b""));
         assert!(
             may_be_diff("/x", "a.zip/x", b"diff --git a/x b/x\n") && !may_be_diff("x", "x", b"x")
@@ -457,6 +535,21 @@ mod tests {
         assert_eq!(module_of("// x\nmodule \"example.com/m\" // y\n"), Some("example.com/m"));
         assert_eq!(module_of("go 1.26\n"), None);
         assert_eq!(megabytes(3_449_999.0), "3.4");
+    }
+
+    #[test]
+    fn sources_of_one_folder_are_named_from_there() {
+        let sources = |names: &[&str], modules: &[&str]| Sources {
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            modules: modules.iter().map(|&module| module.to_owned()).collect(),
+            ..Sources::default()
+        };
+        let one = sources(&["shop/web/a.js", "ex.com/s/b.go", "ex.com/s/go.mod"], &["ex.com/s"]);
+        assert_eq!(one.tree(), ["ex.com/s/b.go", "web/a.js"]);
+        let two = sources(&["shop/web/a.js", "other/web/a.js"], &[]);
+        assert_eq!(two.tree(), ["other/web/a.js", "shop/web/a.js"]);
+        let file = sources(&["a.js"], &[]);
+        assert_eq!(file.tree(), ["a.js"]);
     }
 
     #[test]

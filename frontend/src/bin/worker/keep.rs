@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! coverglass 1
-//!   profiles   id → [message*]            as they went to the page
+//!   profiles   id → [message, profile]     what is known of it, and the whole of it
+//!                   [message*]             of the first releases: as they went to the page
 //!   sources    "all" → [names, ends, blob]    one blob, cut at the ends
 //!              "diff" → [name, text]
 //! ```
@@ -18,7 +19,10 @@ use web_sys::{
     IdbTransactionMode,
 };
 
+use frontend::session::model::hex;
+
 use crate::input::Sources;
+use crate::opened::{self, Kept, Stored};
 use crate::scope;
 
 const NAME: &str = "coverglass";
@@ -61,8 +65,10 @@ impl Keep {
     }
 
     /// Keeps a profile.
-    pub(crate) async fn put(&self, id: &str, messages: &[Vec<u8>]) {
-        let value: Array = messages.iter().map(|bytes| Uint8Array::from(&bytes[..])).collect();
+    pub(crate) async fn put(&self, kept: &Kept) {
+        let parts = opened::stored(kept);
+        let value: Array = parts.iter().map(|bytes| Uint8Array::from(&bytes[..])).collect();
+        let id = hex(&kept.about.id);
         self.write(PROFILES, |store| store.put_with_key(&value, &id.into()).map(drop)).await;
     }
 
@@ -128,21 +134,12 @@ impl Keep {
         self.write(SOURCES, |store| store.delete(&DIFF.into()).map(drop)).await;
     }
 
-    /// The messages of each profile that is kept.
-    pub(crate) async fn profiles(&self) -> Vec<Vec<Vec<u8>>> {
+    /// Each profile that is kept.
+    pub(crate) async fn profiles(&self) -> Vec<Stored> {
         let found = async {
             let (_, store) = self.store(PROFILES, IdbTransactionMode::Readonly)?;
             let all: Array = result(&store.get_all().ok()?).await?.dyn_into().ok()?;
-            Some(all.iter().map(messages).collect())
-        };
-        found.await.unwrap_or_default()
-    }
-
-    /// The messages of one profile; none where it is not kept.
-    pub(crate) async fn profile(&self, id: &str) -> Vec<Vec<u8>> {
-        let found = async {
-            let (_, store) = self.store(PROFILES, IdbTransactionMode::Readonly)?;
-            Some(messages(result(&store.get(&id.into()).ok()?).await?))
+            Some(all.iter().map(|value| Stored::new(parts(value))).collect())
         };
         found.await.unwrap_or_default()
     }
@@ -172,7 +169,7 @@ impl Keep {
     }
 }
 
-fn messages(value: JsValue) -> Vec<Vec<u8>> {
+fn parts(value: JsValue) -> Vec<Vec<u8>> {
     let value: Array = value.dyn_into().unwrap_or_default();
     value.iter().map(|bytes| Uint8Array::new(&bytes).to_vec()).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use algebra::patch::Diff;
 use coverage::Profile;
 use formats::{Notes, go_text};
-use frontend::open::frames::About;
+use frontend::open::frames::{self, About};
 use frontend::patch::layout;
 use frontend::session::patch;
 use js_sys::{Array, Uint8Array};
@@ -15,7 +15,8 @@ use wire::limits;
 use crate::input::{self, Sources};
 use crate::keep::Keep;
 use crate::opened::{self, Kept};
-use crate::{answer, compare, fail, fetched, progress};
+use crate::reports::is_computed;
+use crate::{answer, fail, fetched, progress};
 
 /// A profile that is kept under an id, or that the page sent as text.
 async fn profile(id: &str, text: Option<String>) -> Result<Kept, String> {
@@ -27,8 +28,8 @@ async fn profile(id: &str, text: Option<String>) -> Result<Kept, String> {
     let Some(keep) = Keep::open().await else {
         return Err("This browser keeps no files for this page, and so can't compute".into());
     };
-    let kept = opened::kept(&keep.profile(id).await);
-    kept.ok_or_else(|| "The profile is not kept any more: open it again".into())
+    let found = crate::all(Some(&keep)).await.find(id);
+    found.ok_or_else(|| "The profile is not kept any more: open it again".into())
 }
 
 /// Tells the page what of a diff is covered.
@@ -67,7 +68,8 @@ pub(crate) async fn save(id: &str, text: Option<String>, sources: &Sources) {
 
 async fn made(kept: &Kept, sources: &Sources) -> Result<String, String> {
     let Kept { about, profile } = kept;
-    let title = match compare::is_computed(about) {
+    let is_named = is_computed(about) || about.id == frames::UNITED;
+    let title = match is_named {
         true => about.name.clone(),
         false => report::title(profile, &|_| None),
     };

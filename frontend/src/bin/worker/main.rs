@@ -8,17 +8,30 @@ mod input;
 mod keep;
 mod looked;
 mod opened;
+mod reports;
 
-use coverage::Profile;
+use std::cell::RefCell;
+
+use formats::go_cov;
+use frontend::open::frames;
+use frontend::session::model::hex;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent, Response, Url};
+use wire::RelayToViewer;
+use wire::frame::Frame;
 
 use input::Input;
 use keep::Keep;
 use opened::Kept;
+use reports::{Reports, Rules};
+
+thread_local! {
+    /// What the person says of names; the page tells it before anything else.
+    static RULES: RefCell<Rules> = RefCell::default();
+}
 
 fn main() {
     console_error_panic_hook::set_once();
@@ -27,7 +40,10 @@ fn main() {
     });
     scope().set_onmessage(Some(told.as_ref().unchecked_ref()));
     told.forget();
-    answer(&Array::of1(&"ready".into()));
+    let formats = formats::FORMATS.iter().filter(|format| format.write.is_some());
+    let formats: Array =
+        formats.flat_map(|format| [format.id, format.name]).map(JsValue::from_str).collect();
+    answer(&Array::of2(&"ready".into(), &formats));
 }
 
 fn scope() -> DedicatedWorkerGlobalScope {
@@ -79,26 +95,31 @@ async fn work(job: Array) {
             Ok(input) => read(vec![input], input::Sources::default()).await,
             Err(reason) => done(&[format!("{}: {reason}", text(1))], ""),
         },
-        "keep" => {
-            let messages: Vec<Vec<u8>> =
-                job.iter().skip(1).map(|bytes| Uint8Array::new(&bytes).to_vec()).collect();
-            if let (Some(keep), Some(id)) = (Keep::open().await, opened::id_of(&messages)) {
-                keep.put(&id, &messages).await;
+        "rules" => {
+            let (rules, odd) = Rules::parse(&text(1), job.get(2).is_truthy());
+            RULES.set(rules);
+            if let Some(line) = odd.first() {
+                answer(&Array::of2(&"failed".into(), &format!("{line}: not FROM=TO").into()));
             }
-            done(&[], "");
         }
-        "write" => {
-            if let Some(keep) = Keep::open().await {
-                let kept = keep.profiles().await;
-                let found = kept.iter().find(|messages| opened::id_of(messages) == Some(text(1)));
-                write(found.and_then(|messages| opened::profile_of(messages)));
-            }
-            done(&[], "");
-        }
+        "write" => write(&text(1), &text(2)).await,
         "forget" => {
             if let Some(keep) = Keep::open().await {
                 keep.forget(&text(1)).await;
+                let reports = all(Some(&keep)).await;
+                if reports.united.is_none() {
+                    let mut gone = Vec::new();
+                    let handle = frames::handle(frames::UNITED);
+                    RelayToViewer::Forget { handle }.encode(&mut gone);
+                    send_frames(&gone);
+                }
+                show_aligned(&reports);
             }
+            done(&[], "");
+        }
+        "align" => {
+            let reports = all(Keep::open().await.as_ref()).await;
+            show(&reports);
             done(&[], "");
         }
         "compare" => compare(&text(1), &text(2), &text(3)).await,
@@ -123,9 +144,7 @@ async fn work(job: Array) {
                 if !sources.is_empty() {
                     sources.send();
                 }
-                for messages in keep.profiles().await {
-                    messages.iter().for_each(|message| send_frames(message));
-                }
+                show(&all(Some(&keep)).await);
                 if let Some((name, text)) = keep.diff().await {
                     send_diff(&name, &text, false);
                 }
@@ -136,14 +155,56 @@ async fn work(job: Array) {
     }
 }
 
-/// Gives the page a profile as Go's own coverage data.
-fn write(profile: Option<Profile>) {
-    if let (Some(profile), Some(write)) = (profile, formats::go_cov::FORMAT.write) {
-        let zip =
-            formats::archive::pack(&(write.files)(&algebra::units_for(&profile, write.blocks)));
-        let zip = Uint8Array::from(&zip[..]);
-        answer(&Array::of3(&"file".into(), &"covdata.zip".into(), &zip));
+/// All that is kept, under the names that it has now.
+async fn all(keep: Option<&Keep>) -> Reports {
+    let sources = match keep {
+        Some(keep) => keep.sources().await,
+        None => input::Sources::default(),
+    };
+    Reports::kept(keep, &[], &sources, &rules()).await
+}
+
+fn rules() -> Rules {
+    RULES.with_borrow(Clone::clone)
+}
+
+/// Opens everything on the page.
+fn show(reports: &Reports) {
+    reports.united.iter().chain(&reports.each).for_each(send);
+}
+
+/// Opens everything on the page whose names may be others now.
+fn show_aligned(reports: &Reports) {
+    if reports.is_aligned {
+        show(reports);
     }
+}
+
+fn send(kept: &Kept) {
+    opened::messages(kept).iter().for_each(|message| send_frames(message));
+}
+
+/// Gives the page a profile in a format; where that is several files, as an archive.
+async fn write(id: &str, format: &str) {
+    progress(500, "Writing");
+    let Some(Kept { profile, .. }) = all(Keep::open().await.as_ref()).await.find(id) else {
+        fail("The profile is not kept any more: open it again to save it");
+        return;
+    };
+    if let Some(format) = formats::by_id(format)
+        && let Some(write) = format.write
+    {
+        let mut files = (write.files)(&algebra::units_for(&profile, write.blocks));
+        if files.len() != 1 {
+            let name = if format.id == go_cov::FORMAT.id { "covdata" } else { format.id };
+            files = vec![(format!("{name}.zip"), formats::archive::pack(&files))];
+        }
+        for (name, bytes) in files {
+            let bytes = Uint8Array::from(&bytes[..]);
+            answer(&Array::of3(&"file".into(), &name.into(), &bytes));
+        }
+    }
+    done(&[], "");
 }
 
 /// Compares two profiles that are kept, sends the result, and keeps it too.
@@ -157,20 +218,22 @@ async fn compare(operation: &str, a: &str, b: &str) {
         fail("This browser keeps no files for this page, and so can't compare them");
         return;
     };
-    let (a, b) = (keep.profile(a).await, keep.profile(b).await);
-    let (Some(a), Some(b)) = (opened::kept(&a), opened::kept(&b)) else {
+    let reports = all(Some(&keep)).await;
+    let by_id = |id: &str| {
+        let mut open = reports.united.iter().chain(&reports.each);
+        open.find(|kept| hex(&kept.about.id) == id).cloned()
+    };
+    let (Some(a), Some(b)) = (by_id(a), by_id(b)) else {
         fail("A profile is not kept any more: open it again to compare it");
         return;
     };
-    let Some(Kept { about, profile }) = compare::compare(operation, a, b) else {
+    let Some(computed) = compare::compare(operation, a, b) else {
         fail("This page and its worker are of different releases: load the page again");
         return;
     };
-    let id = frontend::session::model::hex(&about.id);
-    let messages = frontend::open::frames::encode(&about, &profile);
-    messages.iter().for_each(|message| send_frames(message));
-    keep.put(&id, &messages).await;
-    done(&[], &id);
+    send(&computed);
+    keep.put(&computed).await;
+    done(&[], &hex(&computed.about.id));
 }
 
 fn inputs(names: &Array, files: &Array) -> Vec<Input> {
@@ -206,49 +269,50 @@ async fn fetched(address: &str) -> Result<Input, String> {
 
 /// Reads files, sends the profiles in them, and keeps them.
 async fn read(inputs: Vec<Input>, known: input::Sources) {
-    let found = input::read(inputs);
+    let found = input::read(inputs, &known);
     let news = !found.sources.is_empty();
     let sources = known.with(found.sources);
     if news {
         sources.send();
     }
-    let mut first = String::new();
-    let mut kept = Vec::new();
-    for Kept { about, profile } in opened::group(found.outcome, &found.read) {
-        let id = frontend::session::model::hex(&about.id);
-        let messages = opened::messages(&about, &profile, &sources);
-        messages.iter().for_each(|message| send_frames(message));
-        if first.is_empty() {
-            first.clone_from(&id);
+    let mut fresh = opened::group(found.outcome, &found.read);
+    for kept in &mut fresh {
+        if let Some(named) = opened::completed(&kept.profile, &sources) {
+            kept.profile = named;
         }
-        kept.push((id, messages));
     }
+    let first = fresh.first().map_or(String::new(), |kept| hex(&kept.about.id));
     let diff = joined(found.diffs);
     if let Some((name, text)) = &diff {
         send_diff(name, text, true);
     }
-    // The page shows what is there while the rest is done.
     let keep = Keep::open().await;
+    if let (Some(keep), true) = (&keep, news) {
+        for kept in keep.profiles().await.iter().filter_map(opened::Stored::kept) {
+            let is_fresh = fresh.iter().any(|new| new.about.id == kept.about.id);
+            fresh.extend(opened::renamed(&kept, &sources).filter(|_| !is_fresh));
+        }
+    }
+    let reports = Reports::kept(keep.as_ref(), &fresh, &sources, &rules()).await;
+    if reports.is_aligned && (news || !fresh.is_empty()) {
+        show(&reports);
+    } else {
+        fresh.iter().for_each(send);
+    }
+    // The page shows what is there while the rest is done.
     if let Some(keep) = &keep {
         if let Some((name, text)) = &diff {
             keep.put_diff(name, text).await;
         }
-        for (id, messages) in &kept {
-            keep.put(id, messages).await;
+        for kept in &fresh {
+            keep.put(kept).await;
         }
         if news {
             keep.put_sources(&sources).await;
-            for messages in keep.profiles().await {
-                if let Some((id, messages)) = opened::renamed(&messages, &sources)
-                    && kept.iter().all(|(fresh, _)| *fresh != id)
-                {
-                    messages.iter().for_each(|message| send_frames(message));
-                    keep.put(&id, &messages).await;
-                }
-            }
         }
     }
-    done(&found.unread, &first);
+    let united = reports.united.filter(|_| !first.is_empty());
+    done(&found.unread, &united.map_or(first, |kept| hex(&kept.about.id)));
 }
 
 /// Diffs that came together as one: name and text.

@@ -7,12 +7,14 @@ use frontend::open::frames::{self, About};
 use frontend::open::named;
 use frontend::session::model::{Live, hex};
 use frontend::session::opened::profile_in;
-use wire::RelayToViewer;
+use report::shown;
 use wire::frame::Frame;
+use wire::{RelayToViewer, TableId, whole};
 
 use crate::input::{Sources, bytes};
 
 /// A profile that the page is to open.
+#[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub(crate) about: About,
     pub(crate) profile: Profile,
@@ -56,8 +58,13 @@ pub(crate) fn group(outcome: Outcome, read: &[String]) -> Vec<Kept> {
             [only] => only.profile.clone(),
             more => algebra::merge(&more.iter().map(|member| &member.profile).collect::<Vec<_>>()),
         };
+        let mut id = frames::id(&profile);
+        if shown::is_by_line(&profile) {
+            // Reports of several tools may say the same.
+            id = TableId::of(&[&id, format.as_bytes(), name.as_bytes()].concat()).0;
+        }
         let mut about = About {
-            id: frames::id(&profile),
+            id,
             name: title,
             format: format.into(),
             n_files: u32::try_from(n_files).unwrap_or(u32::MAX),
@@ -91,13 +98,32 @@ fn tag(name: &str) -> Option<&str> {
     }
 }
 
-/// The messages that open a profile, with what the sources say of it.
-pub(crate) fn messages(about: &About, profile: &Profile, sources: &Sources) -> Vec<Vec<u8>> {
-    if named::is_bare(profile) {
-        frames::encode(about, &complete(profile, sources))
-    } else {
-        frames::encode(about, profile)
+/// The messages that open a profile: it closes first, for it may be open under other names.
+pub(crate) fn messages(Kept { about, profile }: &Kept) -> Vec<Vec<u8>> {
+    let handle = frames::handle(about.id);
+    let mut first = Vec::new();
+    RelayToViewer::Forget { handle }.encode(&mut first);
+    let mut messages = vec![first];
+    messages.extend(frames::encode(about, &shown::units(profile)));
+    let Some(mut details) = shown::details(profile, handle) else { return messages };
+    let files = std::mem::take(&mut details.files);
+    let mut n_bytes = 0;
+    for file in files {
+        n_bytes += file.n_bytes();
+        details.files.push(file);
+        if n_bytes > frames::MESSAGE_BYTES {
+            messages.push(message(&RelayToViewer::Details(details.clone())));
+            (n_bytes, details.files) = (0, Vec::new());
+        }
     }
+    messages.push(message(&RelayToViewer::Details(details)));
+    messages
+}
+
+fn message(frame: &RelayToViewer) -> Vec<u8> {
+    let mut message = Vec::new();
+    frame.encode(&mut message);
+    message
 }
 
 /// The profile with the names that sources give to its functions and modules.
@@ -122,50 +148,61 @@ pub(crate) fn text_of(profile: &Profile, sources: &Sources, path: &str) -> Optio
     bytes(blob, blob.size(), &mut |_| {}).ok()
 }
 
-/// The id of the profile that messages bring.
-pub(crate) fn id_of(messages: &[Vec<u8>]) -> Option<String> {
-    let live = live(messages)?;
-    live.opened.first().map(|opened| hex(&opened.info.key))
+/// What the browser keeps of a profile: what is known of it, as the page is told, and the whole of
+/// it as bytes.
+pub(crate) fn stored(Kept { about, profile }: &Kept) -> Vec<Vec<u8>> {
+    vec![message(&RelayToViewer::Process(about.process())), whole::encode(profile)]
 }
 
-/// The profile that messages bring.
-pub(crate) fn profile_of(messages: &[Vec<u8>]) -> Option<Profile> {
-    profile_in(&live(messages)?, &id_of(messages)?)
-}
+/// A profile as the browser keeps it.
+pub(crate) struct Stored(Vec<Vec<u8>>);
 
-fn live(messages: &[Vec<u8>]) -> Option<Live> {
-    let mut live = Live::default();
-    for message in messages {
-        for frame in RelayToViewer::decode(message).ok()? {
-            live.apply(frame, &mut Vec::new()).ok()?;
+impl Stored {
+    /// What was kept, in the form of this release or of the first ones: the messages that went to
+    /// the page.
+    pub(crate) fn new(parts: Vec<Vec<u8>>) -> Self {
+        Self(parts)
+    }
+
+    /// What is known of it besides its content.
+    pub(crate) fn about(&self) -> Option<About> {
+        let frames = RelayToViewer::decode(self.0.first()?).ok()?;
+        frames.into_iter().find_map(|frame| match frame {
+            RelayToViewer::Process(process) => Some(About::of(process)),
+            _ => None,
+        })
+    }
+
+    /// All of it; `None` where it can't be read any more.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        let about = self.about()?;
+        if let [_, bytes] = &self.0[..]
+            && let Ok(profile) = whole::decode(bytes)
+        {
+            return Some(Kept { about, profile });
         }
+        let mut live = Live::default();
+        for message in &self.0 {
+            for frame in RelayToViewer::decode(message).ok()? {
+                live.apply(frame, &mut Vec::new()).ok()?;
+            }
+        }
+        let profile = profile_in(&live, &hex(&about.id))?;
+        Some(Kept { about, profile })
     }
-    Some(live)
 }
 
-/// The profile that messages bring.
-pub(crate) fn kept(messages: &[Vec<u8>]) -> Option<Kept> {
-    let live = live(messages)?;
-    let info = &live.opened.first()?.info;
-    let profile = profile_in(&live, &hex(&info.key))?;
-    let about = About {
-        id: info.key,
-        name: info.service.clone(),
-        format: info.host.clone(),
-        n_files: info.pid,
-        notes: info.arguments.clone(),
-    };
-    Some(Kept { about, profile })
+/// A profile anew, if sources that came later give names to its functions.
+pub(crate) fn renamed(kept: &Kept, sources: &Sources) -> Option<Kept> {
+    let Kept { about, profile } = kept;
+    let fresh = completed(profile, sources)?;
+    (fresh.shape() != profile.shape()).then(|| Kept { about: about.clone(), profile: fresh })
 }
 
-/// A kept profile anew, if sources that came later give names to its functions.
-pub(crate) fn renamed(messages: &[Vec<u8>], sources: &Sources) -> Option<(String, Vec<Vec<u8>>)> {
-    let Kept { about, profile } = kept(messages)?;
-    if !named::is_bare(&profile) {
-        return None;
-    }
-    let fresh = complete(&profile, sources);
-    (fresh.shape() != profile.shape()).then(|| (hex(&about.id), frames::encode(&about, &fresh)))
+/// A profile of Go with the names that its format leaves to the sources; `None` where it has all.
+pub(crate) fn completed(profile: &Profile, sources: &Sources) -> Option<Profile> {
+    let lacks = !shown::is_by_line(profile) && named::is_bare(profile);
+    lacks.then(|| complete(profile, sources))
 }
 
 #[cfg(test)]
@@ -186,8 +223,18 @@ mod tests {
         let names: Vec<_> = kept.iter().map(|k| (&*k.about.name, k.about.n_files)).collect();
         assert_eq!(names, [("a/c.out", 1), ("b/c.out", 1)]);
         assert_ne!(kept[0].about.id, kept[1].about.id);
-        let messages = messages(&kept[0].about, &kept[0].profile, &Sources::default());
-        assert_eq!(id_of(&messages), Some(hex(&kept[0].about.id)));
-        assert!(renamed(&messages, &Sources::default()).is_none());
+        for one in &kept {
+            let again = Stored::new(stored(one)).kept().expect("it was just stored");
+            assert_eq!(again.about, one.about);
+            assert_eq!(whole::encode(&again.profile), whole::encode(&one.profile));
+            // As the first releases kept it.
+            let old = Stored::new(frames::encode(&one.about, &one.profile)).kept().expect("old");
+            assert_eq!((&old.about, old.profile.counts()), (&one.about, one.profile.counts()));
+        }
+        let named =
+            renamed(&kept[0], &Sources::default()).expect("its module is known by its name");
+        assert_eq!(named.about.id, kept[0].about.id);
+        assert!(renamed(&named, &Sources::default()).is_none());
+        assert!(Stored::new(vec![b"CGP".to_vec()]).kept().is_none());
     }
 }

@@ -32,7 +32,6 @@ pub(crate) struct ReportArgs {
 /// `coverglass report INPUT… -o FILE`.
 pub(crate) fn report(args: &ReportArgs) -> Result<ExitCode> {
     let profile = Inputs::open(&args.inputs, &args.select)?.united(&args.select)?;
-    let profile = algebra::units_for(&profile, true);
     if profile.shape().n_units() == 0 {
         bail!("nothing is left to report: no code matches");
     }

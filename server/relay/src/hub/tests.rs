@@ -64,7 +64,7 @@ impl Page {
                 RelayToViewer::State { handle, state, .. } => {
                     self.shown(handle).state = Some(state);
                 }
-                RelayToViewer::Tracing { .. } => {}
+                RelayToViewer::Tracing { .. } | RelayToViewer::Details(_) => {}
                 RelayToViewer::Reset { handles, .. } => {
                     for handle in handles {
                         self.shown(handle).counts.clear();
