@@ -113,13 +113,32 @@ pub fn llvm_profile(bytes: &[u8]) {
     results.iter().flat_map(|(_, result)| result).for_each(dumped);
 }
 
+/// Two files of these names of a format that is read together, from the bytes of both: what can be
+/// read has a dump that can be read.
+pub fn pair(id: &str, names: [&str; 2], bytes: &[u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return };
+    let length = (u32::from_le_bytes(*length) as usize).min(rest.len());
+    let (first, second) = rest.split_at(length);
+    let Read::Together(together) = formats::by_id(id).expect("there is such a format").read else {
+        panic!("{id} is not read together")
+    };
+    let member = |(name, bytes): (&str, &[u8])| Member {
+        name: name.to_owned(),
+        bytes: bytes.to_vec(),
+        is_companion: (together.companion)(name, bytes),
+    };
+    let members = [member((names[0], first)), member((names[1], second))];
+    let results = (together.read)(&members.each_ref()[..], &mut Notes::default());
+    results.iter().flat_map(|(_, result)| result).for_each(dumped);
+}
+
 fn dumped(profile: &Profile) {
     let text = dump::write(profile);
     let again = dump::parse(&text).unwrap_or_else(|error| panic!("{error}"));
     assert!(dump::write(&again) == text, "the dump reads as another");
 }
 
-/// The input of [`pod`] or [`llvm_profile`] for these files.
+/// The input of [`pod`], [`llvm_profile`] or [`pair`] for these files.
 pub fn join(first: &[u8], second: &[u8]) -> Vec<u8> {
     let length = u32::try_from(first.len()).expect("a sample is small").to_le_bytes();
     [&length[..], first, second].concat()

@@ -224,7 +224,7 @@ fn draft(graphs: &Graphs, flows: &[Flow<'_>], name: &str, notes: &mut Notes) -> 
     // Functions that started before the line, the last one on top.
     let mut open: Vec<(usize, &Graph)> = Vec::new();
     let mut steps = gcno_lines::STEPS;
-    for (row, content) in gcno_lines::rows(flows, graphs.is_clang) {
+    for (row, content) in gcno_lines::rows(flows, graphs) {
         let count = gcno_lines::count(flows, &content, graphs.is_clang, &mut steps);
         let count = count.unwrap_or_else(|count| {
             let note = "some lines have loops too entangled to tell how often they ran";
@@ -456,7 +456,7 @@ mod tests {
             assert_eq!(
                 read_files(&[("o/a.gcno", four.notes(5)), ("run/o/a.gcda", counters)]),
                 format!(
-                    "mode count\npackage - - -\nfile a.c\n{lines}function f 3 3\nbranch 4 f 0=1 1=2\n"
+                    "mode count\npackage - - -\nfile a.c\n{lines}function f 3 3\nbranch 3 f 0=1 1=2\n"
                 )
             );
             let new = Layout { is_big, ..FOURTEEN };
@@ -518,7 +518,7 @@ mod tests {
     fn counters_that_can_not_be_are_told() {
         let files = [("a.gcno", FOUR.notes(5)), ("a.gcda", FOUR.counters(5, &[FOUR.arcs([1, 3])]))];
         let text = read_files(&files);
-        assert!(text.contains("branch 4 f 0=3 1=0\n"), "{text}");
+        assert!(text.contains("branch 3 f 0=3 1=0\n"), "{text}");
         assert!(
             text.ends_with("a.gcno: 1 counts are negative, and taken for 0: threads lost some\n")
         );

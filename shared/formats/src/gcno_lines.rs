@@ -200,7 +200,13 @@ pub(crate) struct Content {
 }
 
 /// Rows with what is on them.
-pub(crate) fn rows(flows: &[Flow<'_>], is_clang: bool) -> BTreeMap<Row, Content> {
+pub(crate) fn rows(
+    flows: &[Flow<'_>],
+    Graphs { version, is_clang, .. }: &Graphs,
+) -> BTreeMap<Row, Content> {
+    let is_clang = *is_clang;
+    // Before GCC 8 the last line of a stretch was the one that is written last.
+    let is_sorted = *version >= 80 && !is_clang;
     let mut starts: BTreeMap<(usize, u32), u32> = BTreeMap::new();
     for flow in flows {
         *starts.entry((flow.graph.source, flow.graph.start.0)).or_default() += 1;
@@ -216,7 +222,7 @@ pub(crate) fn rows(flows: &[Flow<'_>], is_clang: bool) -> BTreeMap<Row, Content>
         let mut stretches = graph.stretches.iter().peekable();
         while let Some(stretch) = stretches.next() {
             let mut lines = stretch.lines.clone();
-            if !is_clang {
+            if is_sorted {
                 lines.sort_unstable();
             }
             for line in lines {

@@ -335,7 +335,7 @@ impl View<'_> {
         for handler in self.code.handlers.iter().filter(|row| row.type_idx == 0) {
             let Some(at) = self.position(handler.handler) else { continue };
             let Some(length) = self.finally_length(at) else { continue };
-            for exit in self.exits(handler, at) {
+            for exit in self.exits(handler) {
                 if !self.spend(length) {
                     return;
                 }
@@ -361,8 +361,8 @@ impl View<'_> {
         (length > 0 && self.code(at + 2 + length) == Some(ATHROW)).then_some(length)
     }
 
-    /// Where control leaves the stretches of a handler.
-    fn exits(&self, handler: &Handler, at: usize) -> Vec<usize> {
+    /// Where control leaves the stretches of a handler. What it does first itself is often one.
+    fn exits(&self, handler: &Handler) -> Vec<usize> {
         let range = |row: &Handler| {
             let start = self.instructions.partition_point(|i| i.offset < row.start);
             start..self.instructions.partition_point(|i| i.offset < row.end)
@@ -389,7 +389,6 @@ impl View<'_> {
             let after = self.position(other.handler).map(|catches| catches + 1);
             exits.extend(after.filter(|to| other != handler && !is_inside(*to)));
         }
-        exits.retain(|&exit| exit != at + 1);
         exits
     }
 }
