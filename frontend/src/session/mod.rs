@@ -87,10 +87,16 @@ impl Data {
 
     /// Totals of all metrics, where there are others than Go's.
     pub fn metrics(&self) -> Option<String> {
-        let metrics = self.details()?.metrics.iter().map(|metric| {
-            format!("{} of {} {}", grouped(metric.covered), grouped(metric.total), metric.name)
-        });
-        Some(metrics.collect::<Vec<_>>().join(", "))
+        let mut text = String::new();
+        for metric in &self.details()?.metrics {
+            text.push_str(if text.is_empty() { "" } else { ", " });
+            text.push_str(&grouped(metric.covered));
+            text.push_str(" of ");
+            text.push_str(&grouped(metric.total));
+            text.push(' ');
+            text.push_str(&metric.name);
+        }
+        Some(text)
     }
 
     /// Adds hits to the view, unless it stands still.

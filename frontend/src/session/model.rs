@@ -188,12 +188,12 @@ impl Live {
             }
             RelayToViewer::Reset { handles, .. } => self.reset(&handles),
             RelayToViewer::Forget { handle } => self.forget(handle),
-            RelayToViewer::Details(details) => {
+            RelayToViewer::Details(mut details) => {
                 if let Some(process) = self.process_mut(details.handle) {
                     let known = &mut process.details;
                     known.lines = details.lines;
                     known.metrics = details.metrics;
-                    known.files.extend(details.files);
+                    known.files.append(&mut details.files);
                     self.structure += 1;
                 }
             }

@@ -13,7 +13,7 @@
 //!                 ["rules", text, whether case is ignored], before anything else
 //!                 ["compare", operation, id, id]   of merge, intersect, subtract
 //!                 ["report", id or "", text profile where there is no id, names, sources]
-//! worker → page   ["ready", id and name of each format that can be written*]   ["progress", thousandths, text]   ["frames", buffer]
+//! worker → page   ["ready", ids, names] of the formats that can be written   ["progress", thousandths, text]   ["frames", buffer]
 //!                 ["sources", names, blobs]   ["file", name, bytes]   ["failed", reason]
 //!                 ["done", unread files*, id to show], or ["over"] where nothing was opened
 //! for diffs       see [`patch`]
@@ -74,8 +74,9 @@ struct Desk {
     /// Names of sources, and their content, as the worker sent them.
     names: Array,
     blobs: Array,
-    /// Id and name of each format that can be written.
+    /// Ids and names of the formats that can be written.
     formats: Array,
+    format_names: Array,
 }
 
 thread_local! {
@@ -105,13 +106,13 @@ fn profile_of(live: &Live, scope: &Scope) -> Option<Profile> {
 
 /// Names of the formats that what was opened can be saved as, once a worker has told them.
 pub fn formats() -> Vec<String> {
-    let formats = DESK.with_borrow(|desk| desk.formats.clone());
-    formats.iter().skip(1).step_by(2).filter_map(|name| name.as_string()).collect()
+    let names = DESK.with_borrow(|desk| desk.format_names.clone());
+    names.iter().filter_map(|name| name.as_string()).collect()
 }
 
 /// Gives the person what is looked at in a format, by its position in [`formats()`].
 pub fn save(session: Session, format: usize) {
-    let format = DESK.with_borrow(|desk| desk.formats.get(2 * format as u32));
+    let format = DESK.with_borrow(|desk| desk.formats.get(format as u32));
     match session.route.with_untracked(|route| route.scope.clone()) {
         Scope::Opened(id) => order(session, Array::of3(&"write".into(), &id.into(), &format)),
         _ => session.fail("Only opened profiles can be saved so"),
@@ -322,6 +323,7 @@ fn answered(session: Session, message: &Array) {
     match text(0).as_str() {
         "ready" => DESK.with_borrow_mut(|desk| {
             desk.formats = message.get(1).unchecked_into();
+            desk.format_names = message.get(2).unchecked_into();
             if let Some(running) = &mut desk.running
                 && let Some(job) = running.job.take()
             {

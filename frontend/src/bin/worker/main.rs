@@ -41,9 +41,9 @@ fn main() {
     scope().set_onmessage(Some(told.as_ref().unchecked_ref()));
     told.forget();
     let formats = formats::FORMATS.iter().filter(|format| format.write.is_some());
-    let formats: Array =
-        formats.flat_map(|format| [format.id, format.name]).map(JsValue::from_str).collect();
-    answer(&Array::of2(&"ready".into(), &formats));
+    let ids: Array = formats.clone().map(|format| JsValue::from_str(format.id)).collect();
+    let names: Array = formats.map(|format| JsValue::from_str(format.name)).collect();
+    answer(&Array::of3(&"ready".into(), &ids, &names));
 }
 
 fn scope() -> DedicatedWorkerGlobalScope {
