@@ -106,6 +106,24 @@ fn what_is_not_certain_is_said_and_left_alone() {
 }
 
 #[test]
+fn packages_of_tools_are_no_difference_between_them() {
+    let scratch = Scratch::new("packages");
+    let java = r#"<?xml version="1.0"?><report name="r"><package name="a"><sourcefile name="X.java">
+        <line nr="1" mi="0" ci="2" mb="0" cb="0"/><line nr="2" mi="0" ci="1" mb="0" cb="0"/>
+        </sourcefile></package></report>"#;
+    let xml = r#"<coverage line-rate="1" version="1"><packages><package name="com.acme"><classes>
+        <class name="X" filename="a/X.java"><methods/><lines><line number="2" hits="5"/></lines>
+        </class></classes></package></packages></coverage>"#;
+    fs::write(scratch.join("jacoco.xml"), java).expect("files can be written");
+    fs::write(scratch.join("cobertura.xml"), xml).expect("files can be written");
+    let arguments = ["subtract", "jacoco.xml", "cobertura.xml", "--to", "lcov"];
+    let output = run(scratch.path(), &arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("DA:1,1\nDA:2,0\n"), "{text}");
+}
+
+#[test]
 fn what_one_tool_ran_is_taken_from_another_by_line() {
     let scratch = Scratch::new("subtract");
     sources(&scratch);

@@ -50,4 +50,4 @@ pub use patch::patch;
 pub use pattern::Pattern;
 pub use remap::{Remap, remap};
 pub use select::{filter, select};
-pub use unite::unite;
+pub use unite::{in_common, unite};

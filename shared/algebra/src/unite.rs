@@ -26,8 +26,7 @@ pub fn unite(profiles: &[(&str, &Profile)]) -> Profile {
     if groups.len() < 2 {
         return merge(&profiles.iter().map(|(_, profile)| *profile).collect::<Vec<_>>());
     }
-    let groups: Vec<Profile> =
-        groups.iter().map(|(_, group)| bare(&by_line(&merge(group)))).collect();
+    let groups: Vec<Profile> = groups.iter().map(|(_, group)| in_common(&merge(group))).collect();
     let (mut arms, mut functions) = (Arms::new(), Functions::new());
     for (group, profile) in groups.iter().enumerate() {
         for (place, row) in arms_of(profile) {
@@ -198,9 +197,10 @@ fn with_most(
     builder.build(profile.mode())
 }
 
-/// The profile with one package for each folder, by which tools that know of no packages agree
-/// with those that do.
-fn bare(profile: &Profile) -> Profile {
+/// What a profile has in common with those of other tools: its lines, with one package for each
+/// folder, by which tools that know of no packages agree with those that do.
+pub fn in_common(profile: &Profile) -> Profile {
+    let profile = &by_line(profile);
     let shape = profile.shape();
     let mut builder = ProfileBuilder::default();
     let mut packages = HashMap::new();

@@ -97,7 +97,7 @@ impl Inputs {
         let differ = kinds.any(|kind| Some(kind) != first);
         let profiles = self.parts.into_iter().map(|parts| {
             let profile = united(parts);
-            select.apply(if differ { algebra::by_line(&profile) } else { profile }, &self.tree)
+            select.apply(if differ { algebra::in_common(&profile) } else { profile }, &self.tree)
         });
         profiles.collect()
     }
