@@ -223,7 +223,7 @@ async fn a_line_shows_its_text_its_count_and_its_unit() {
     assert!(row.class.starts_with("line covered"), "{}", row.class);
     assert_eq!(row.hit, ["work(4)"]);
     assert!(row.element.query_selector("code .f").unwrap().is_some(), "syntax has no color");
-    let gutter = row.element.query_selector(".count").unwrap().unwrap();
+    let gutter = row.element.query_selector(".gutter").unwrap().unwrap();
     assert_eq!(gutter.get_attribute("title").as_deref(), Some("1\u{202f}234"));
     let after = line(2);
     assert_eq!((after.glyph.as_str(), after.count.as_str(), after.age.as_str()), ("", "", ""));

@@ -220,7 +220,7 @@ describe("the live page", { skip: missing(), concurrency: false }, () => {
     await page.keyboard.press("p");
     await page.waitForFunction(() => location.hash.includes("L=26"));
     await page.keyboard.press("?");
-    await page.getByRole("dialog").getByText("Next, previous uncovered").waitFor();
+    await page.getByRole("dialog").getByText("Next, previous uncovered code").waitFor();
     // Who types fast loses no key: neither as a dialog closes nor as it opens.
     await page.keyboard.press("Escape");
     await page.keyboard.press("Control+k");

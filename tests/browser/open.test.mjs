@@ -59,8 +59,8 @@ describe("ways into the offline page", { skip: missing(), concurrency: false }, 
   test("an address that leads nowhere says why", async () => {
     for (const [address, reason] of [
       ["nowhere.out", /^nowhere\.out: the server answered 404$/],
-      ["notes.md", /^notes\.md: .*expected a Go text profile/],
-      ["/", /expected a Go text profile/],
+      ["notes.md", /^notes\.md: .*expected one of Go text profile/],
+      ["/", /expected one of Go text profile/],
       ["https://example.com/cover.out", /^https:\/\/example\.com\/cover\.out: only addresses of this page's own origin can be opened$/],
       [`${host.url.replace(/\d+$/, "1")}/cover.out`, /own origin can be opened$/],
       ["http://", /^http:\/\/: no address$/],

@@ -178,7 +178,8 @@ impl LineRow {
             self.title_for = Some((count, self.line));
             let details = paint.sheet.details(self.line).map_or("", |details| &details.text);
             let count = if line.count.is_some() { grouped(count) } else { String::new() };
-            self.gutter.set_title(&[&count, details].join("\n"));
+            let joint = if details.is_empty() { "" } else { "\n" };
+            self.gutter.set_title(&[&count, joint, details].concat());
         }
         if glow {
             self.flip = !self.flip;
