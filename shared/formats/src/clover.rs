@@ -256,13 +256,13 @@ impl Condition {
     }
 }
 
-/// The profile, with times of 0. Conditions are as OpenClover's if all branches have arms in
+/// The profile, with times of 0. Conditions are as OpenClover's if all branches have known arms in
 /// pairs, and otherwise as Istanbul's.
 pub fn write(profile: &Profile) -> String {
     let files = outline::files(profile);
     let branches = || files.iter().flat_map(|file| &file.lines).flat_map(|line| &line.branches);
     let mut arms = branches().filter(|row| row.branch.kind == BranchKind::Branch);
-    let (meaning, version) = match arms.all(|row| row.counts.len() % 2 == 0) {
+    let (meaning, version) = match arms.all(|row| row.branch.exact && row.counts.len() % 2 == 0) {
         true => (Meaning::TrueAndFalse, "4.4.1"),
         false => (Meaning::TakenAndNot, ISTANBUL),
     };
@@ -428,10 +428,7 @@ mod tests {
         let head = "mode count\npackage p - -\nfile p/a.c\nfunction -\nline 2 5\nline 4 0\n\
                     function f<int> 2 5\nfunction g - 0\n";
         for (before, after) in [
-            (
-                "branch 2 if 0=4 1=0\nbranch 2 - 1/4\n",
-                "branch 2 - true=4 false=0\nbranch 2 1 true=1 false=0\nbranch 2 2 true=0 false=0\n",
-            ),
+            ("branch 2 if 0=4 1=0\nbranch 2 - 1/4\n", "branch 2 - 2/6\n"),
             ("branch 2 if 0=4 1=0\nbranch 2 - 1/1\n", "branch 2 - 2/3\n"),
         ] {
             let written = write(&dump::parse(&format!("{head}{before}")).unwrap());

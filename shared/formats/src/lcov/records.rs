@@ -73,7 +73,14 @@ fn name(record: &[u8]) -> (&[u8], usize) {
             end = end_of_line(end);
         }
     }
-    (trim(record.get(..end).unwrap_or_default()).trim_ascii_start(), end)
+    (bare(record.get(..end).unwrap_or_default()), end)
+}
+
+/// A name without blanks and NULs around it.
+fn bare(name: &[u8]) -> &[u8] {
+    let is_part = |byte: &u8| !byte.is_ascii_whitespace() && *byte != 0;
+    let start = name.iter().position(is_part).unwrap_or(name.len());
+    trim(name.get(start..).unwrap_or_default())
 }
 
 /// The last test name after the end of the record before.
@@ -85,7 +92,7 @@ fn test_before(mut gap: &[u8]) -> Option<&[u8]> {
         if let Some(name) = line.strip_prefix(b"TN:") {
             // What lcov's old --diff leaves behind.
             let name = name.strip_suffix(b",diff").unwrap_or(name);
-            return Some(trim(name).trim_ascii_start());
+            return Some(bare(name));
         }
         if before.is_empty() || line.starts_with(b"end_of_record") {
             return None;
