@@ -202,6 +202,7 @@ fn a_damaged_file_leaves_the_rest_of_its_folder() {
     );
     let (code, message) = refused(scratch.path(), &["summary", "mixed/notes.txt"]);
     assert_eq!((code, message.contains("no coverage data of a known format")), (2, true));
+    assert!(message.contains("what can be read is Go text profile, "), "{message}");
 }
 
 #[test]

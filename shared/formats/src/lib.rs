@@ -148,6 +148,9 @@ pub struct Write {
     pub keeps: &'static [&'static str],
 }
 
+/// Why a file is not read that nothing here knows.
+pub const UNKNOWN: &str = "no coverage data of a known format";
+
 /// How much of a file [`Format::sniff`] wants to see.
 pub const HEAD_BYTES: usize = 4_096;
 

@@ -9,8 +9,8 @@ use crate::go_write::Fnv128;
 use crate::limits::{self, Limits};
 use crate::pods::{self, Part};
 use crate::{
-    FORMATS, Format, HEAD_BYTES, Member, Notes, Place, Read, ReadError, archive, companion_of,
-    istanbul_summary, sniff,
+    FORMATS, Format, HEAD_BYTES, Member, Notes, Place, Read, ReadError, UNKNOWN, archive,
+    companion_of, istanbul_summary, sniff,
 };
 
 /// Takes files one by one and gives the profiles in them. A file that can't be read is left out
@@ -134,8 +134,7 @@ impl Reading {
                 self.keep_companion(name, bytes);
                 Ok(())
             } else {
-                let reason = "no coverage data of a known format";
-                let unknown = || ReadError::unsupported(Place::Whole, reason);
+                let unknown = || ReadError::unsupported(Place::Whole, UNKNOWN);
                 Err(istanbul_summary::refusal(head).unwrap_or_else(unknown))
             };
         };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use formats::limits::Limits;
-use formats::{Opened, Outcome, Reading, archive, pods};
+use formats::{Opened, Outcome, Place, Reading, archive, pods};
 
 /// Folders that hold no coverage data, only a great many files.
 const PASSED_OVER: &[&str] = &[".git", "node_modules"];
@@ -79,6 +79,10 @@ pub(crate) fn open(path: &Path, companions: &[PathBuf]) -> Result<Vec<Opened>> {
     if opened.is_empty()
         && let [(file, error)] = &failures[..]
     {
+        // A person who gives what nothing reads wants to know what is read.
+        if error.place == Place::Whole && error.reason == formats::UNKNOWN {
+            bail!("cannot read {file}: {error}: {}", known());
+        }
         bail!("cannot read {file}: {error}");
     }
     for (file, error) in &failures {
