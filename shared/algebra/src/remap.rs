@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use coverage::{FunctionIdx, Profile, ProfileBuilder, Unit};
+use coverage::{Profile, ProfileBuilder};
 
 use crate::merge;
 
@@ -71,18 +71,7 @@ pub fn remap(profile: &Profile, rules: &[Remap]) -> Profile {
             *known.entry((package, path.clone())).or_insert_with(make)
         })
         .collect();
-    for (index, row) in (0u32..).zip(shape.functions()) {
-        let file = files[row.file.index()];
-        let function = builder.copied_function(file, profile, FunctionIdx(index));
-        for unit_idx in row.units.clone().map(coverage::UnitIdx) {
-            let unit = Unit { function, ..shape.unit(unit_idx) };
-            builder.unit(unit, profile.count(unit_idx));
-        }
-    }
-    for branch in shape.branches() {
-        builder.copied_branch(files[branch.file.index()], profile, branch);
-    }
-    builder.copy_contexts(profile, Some);
+    builder.copy_files(profile, &files);
     let joined = files.len() > known.len();
     let renamed = builder.build(profile.mode());
     // Joined files may hold a unit twice: against an empty profile, each becomes one.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-use coverage::{Profile, ProfileBuilder, Unit};
+use coverage::{Profile, ProfileBuilder};
 
 use crate::merge;
 
@@ -207,18 +207,7 @@ pub fn rename(profile: &Profile, names: &[String]) -> Profile {
             *known.entry((package, name)).or_insert_with(|| builder.file(package, name))
         })
         .collect();
-    for (index, row) in (0u32..).zip(shape.functions()) {
-        let file = files[row.file.index()];
-        let function = builder.copied_function(file, profile, coverage::FunctionIdx(index));
-        for unit_idx in row.units.clone().map(coverage::UnitIdx) {
-            let unit = Unit { function, ..shape.unit(unit_idx) };
-            builder.unit(unit, profile.count(unit_idx));
-        }
-    }
-    for branch in shape.branches() {
-        builder.copied_branch(files[branch.file.index()], profile, branch);
-    }
-    builder.copy_contexts(profile, Some);
+    builder.copy_files(profile, &files);
     let renamed = builder.build(profile.mode());
     if files.len() > known.len() {
         // Joined files may hold a unit twice: against an empty profile, each becomes one.

@@ -214,17 +214,7 @@ pub fn in_common(profile: &Profile) -> Profile {
             builder.file(*package, path)
         })
         .collect();
-    for (index, row) in (0u32..).map(FunctionIdx).zip(shape.functions()) {
-        let function = builder.copied_function(files[row.file.index()], profile, index);
-        for unit_idx in row.units.clone().map(UnitIdx) {
-            let unit = Unit { function, ..shape.unit(unit_idx) };
-            builder.unit(unit, profile.count(unit_idx));
-        }
-    }
-    for branch in shape.branches() {
-        builder.copied_branch(files[branch.file.index()], profile, branch);
-    }
-    builder.copy_contexts(profile, Some);
+    builder.copy_files(profile, &files);
     builder.build(profile.mode())
 }
 

@@ -151,6 +151,24 @@ impl ProfileBuilder {
         }
     }
 
+    /// Takes over all that the files of a profile hold: functions with their units, branches and
+    /// contexts. `files` gives the file here for each of its files.
+    pub fn copy_files(&mut self, profile: &Profile, files: &[FileIdx]) {
+        let shape = profile.shape();
+        let mut copies = Vec::with_capacity(shape.n_units());
+        for (index, row) in (0u32..).map(FunctionIdx).zip(shape.functions()) {
+            let function = self.copied_function(files[row.file.index()], profile, index);
+            for unit_idx in shape.units_of(index) {
+                let unit = Unit { function, ..shape.unit(unit_idx) };
+                copies.push(self.unit(unit, profile.count(unit_idx)));
+            }
+        }
+        for branch in shape.branches() {
+            self.copied_branch(files[branch.file.index()], profile, branch);
+        }
+        self.copy_contexts(profile, |unit| copies.get(unit.index()).copied());
+    }
+
     /// Takes over the contexts of a profile. `copy` gives the unit here for one of its units.
     pub fn copy_contexts(
         &mut self,
