@@ -21,8 +21,8 @@ pub(super) struct Functions<'a> {
     places: Vec<(u64, Option<Span>, usize)>,
     /// `FNA:` of the record at hand: index, name, count, place in the file.
     aliases: Vec<(u64, &'a [u8], u64, usize)>,
-    /// Functions of `FNL:` that have a name, of all records.
-    groups: Vec<Function<'a>>,
+    /// Functions by the names of `FNA:`, of all records.
+    aliased: Vec<Function<'a>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ struct Function<'a> {
 impl<'a> Functions<'a> {
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.declared.is_empty() && self.entered.is_empty() && self.groups.is_empty()
+        self.declared.is_empty() && self.entered.is_empty() && self.aliased.is_empty()
     }
 
     /// Takes `start,name` or `start,end,name`.
@@ -89,31 +89,34 @@ impl<'a> Functions<'a> {
             while let Some((.., at)) = aliases.next_if(|alias| alias.0 < index) {
                 oddities.add(Oddity::NoGroup, at);
             }
-            let mut group: Option<Function> = None;
+            let n_known = self.aliased.len();
             while let Some((_, name, count, _)) = aliases.next_if(|alias| alias.0 == index) {
-                let function = Function { name, span, count };
-                group = Some(group.map_or(function, |group| group.and(function)));
+                self.aliased.push(Function { name, span, count });
             }
-            match group {
-                Some(group) => self.groups.push(group),
-                None => oddities.add(Oddity::NoAlias, at),
+            if self.aliased.len() == n_known {
+                oddities.add(Oddity::NoAlias, at);
             }
         }
         aliases.for_each(|(.., at)| oddities.add(Oddity::NoGroup, at));
     }
 
-    /// Adds the functions to the file and forgets them; how many there are, and how many were
-    /// entered.
+    /// Adds the functions to the file and forgets them; how many `FNF:` and `FNH:` say there are,
+    /// which take those of `FNL:` for one each.
     pub(super) fn build(&mut self, builder: &mut ProfileBuilder, file: FileIdx) -> [usize; 2] {
         if has_equal_names(&self.declared) {
             sum(&mut self.declared, |a, b| a.name.cmp(b.name));
         }
-        // One place is one function, whatever its names.
-        sum(&mut self.groups, |a, b| a.span.cmp(&b.span));
+        // Instances of a template are at one place, and one function each.
+        sum(&mut self.aliased, |a, b| (a.span, a.name).cmp(&(b.span, b.name)));
         let mut totals = [0, 0];
-        for Function { name, span, count } in self.declared.drain(..).chain(self.groups.drain(..)) {
+        let mut add = |is_hit: bool| totals = [totals[0] + 1, totals[1] + usize::from(is_hit)];
+        self.declared.iter().for_each(|function| add(function.count > 0));
+        for place in self.aliased.chunk_by(|a, b| a.span == b.span) {
+            add(place.iter().any(|function| function.count > 0));
+        }
+        for Function { name, span, count } in self.declared.drain(..).chain(self.aliased.drain(..))
+        {
             builder.declared_function(file, &text(name), span, Some(count));
-            totals = [totals[0] + 1, totals[1] + usize::from(count > 0)];
         }
         self.first = 0;
         totals
@@ -158,11 +161,11 @@ fn has_equal_names(functions: &[Function]) -> bool {
 }
 
 impl<'a> Function<'a> {
-    /// Both, which are one function: of two names the shorter one, which is the plainer.
+    /// Both, which are one function by their name.
     fn and(self, other: Self) -> Self {
-        let name = std::cmp::min_by_key(self.name, other.name, |name| (name.len(), *name));
         let span = self.span.or(other.span);
-        Self { name, span, count: self.count.saturating_add(other.count) }
+        let count = self.count.saturating_add(other.count);
+        Self { name: self.name, span, count }
     }
 }
 
