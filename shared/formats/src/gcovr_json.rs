@@ -18,14 +18,14 @@ use serde::Deserialize;
 
 use crate::draft::Draft;
 use crate::gcov_json::{LineRow, add_line};
-use crate::{Format, Notes, Read, ReadError, json};
+use crate::{Format, Notes, Read, ReadError, json, text};
 
 /// The format.
 pub const FORMAT: Format = Format {
     id: "gcovr_json",
     name: "gcovr JSON",
     extensions: &["json"],
-    sniff: |head| json::sniff(head, &["\"gcovr/format_version\"", "\"files\""]),
+    sniff,
     read: Read::File(read),
     write: None,
 };
@@ -68,6 +68,23 @@ struct FunctionRow {
     excluded: bool,
 }
 
+/// Before version 8 members were sorted, so that the version of the format stands at the end.
+fn sniff(head: &[u8]) -> bool {
+    let is_old = || {
+        let head: String = text::decode(head).chars().filter(|c| !c.is_whitespace()).collect();
+        let rows = [
+            r#""functions":[{"blocks_percent":"#,
+            r#""functions":[{"execution_count":"#,
+            r#""functions":[],"lines":[{"branches":"#,
+            r#""gcovr/"#,
+        ];
+        head.starts_with(r#"{"files":[{"file":""#)
+            && rows.iter().any(|row| head.contains(row))
+            && !head.contains(r#""unexecuted_block""#)
+    };
+    json::sniff(head, &["\"gcovr/format_version\"", "\"files\""]) || is_old()
+}
+
 /// The profile in these bytes.
 ///
 /// # Errors
@@ -98,6 +115,20 @@ mod tests {
     use coverage::dump;
 
     use super::*;
+
+    #[test]
+    fn the_version_may_stand_at_the_end() {
+        for (row, is_ours) in [
+            (r#""functions": [], "lines": [{"branches": [], "count": 1, "line_number": 3}"#, true),
+            (r#""functions": [{"execution_count": 4, "lineno": 5, "name": "gen(int)"}"#, true),
+            (r#""lines": [{"branches": [], "count": 0, "gcovr/noncode": true}"#, true),
+            (r#""functions": [], "lines": [{"branches": [], "unexecuted_block": false}"#, false),
+            (r#""summary": {}"#, false),
+        ] {
+            let head = format!("{{\n \"files\": [\n{{\"file\": \"a b.c\", {row}");
+            assert_eq!(sniff(head.as_bytes()), is_ours, "{head}");
+        }
+    }
 
     #[test]
     fn what_gcovr_leaves_out_stays_out() {
