@@ -19,7 +19,8 @@
 //! that the file is named after.
 //!
 //! gcovr leaves out `mi` and `ci`: whether a line was hit is then only known where it has branches,
-//! or where the counters say that all were, or none. Other lines are left out, with a note.
+//! or where the counters say that all were, or none. Other lines are left out, with a note. Before
+//! version 8.4 its report had no name, and lines were those of a class, `<class sourcefilename="./a.c"><lines>`.
 //!
 //! The form has no place for counts, for which arm of a branch was taken, where functions end,
 //! conditions of MC/DC and contexts. Instructions of a profile that has none are its lines.
@@ -51,9 +52,12 @@ pub const FORMAT: Format = Format {
 
 fn sniff(head: &[u8]) -> bool {
     let elements = ["sessioninfo", "group", "package", "sourcefile"];
-    let doctype = || ["JACOCO", "report.dtd"].iter().any(|text| xml::decode(head).contains(text));
-    xml::sniff(head, "report", &["name="], &[])
-        && (xml::sniff(head, "report", &[], &elements) || doctype())
+    let has = |texts: &[&str]| texts.iter().any(|text| xml::decode(head).contains(text));
+    let doctype = || has(&["JACOCO", "report.dtd"]);
+    let is_gcovr = || has(&["jacoco/trunk/coverage/report.dtd"]);
+    (xml::sniff(head, "report", &["name="], &[])
+        && (xml::sniff(head, "report", &[], &elements) || doctype()))
+        || (xml::sniff(head, "report", &[], &["package"]) && is_gcovr())
 }
 
 /// The profile in these bytes.
@@ -106,6 +110,8 @@ struct Package {
     depth: usize,
     classes: Vec<Class>,
     files: Vec<SourceFile>,
+    /// Whether lines are those of classes, whose paths are whole.
+    is_bare: bool,
 }
 
 struct Class {
@@ -144,6 +150,7 @@ impl Package {
             depth,
             classes: Vec::new(),
             files: Vec::new(),
+            is_bare: false,
         }
     }
 
@@ -164,6 +171,13 @@ impl Package {
                 if let Some(class) = self.classes.last_mut() {
                     class.methods.push(method);
                 }
+            }
+            "lines" if owner == "class" => {
+                let class = self.classes.pop();
+                let name = class.and_then(|class| class.file).unwrap_or_default();
+                let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
+                self.files.push(SourceFile { name, ..SourceFile::default() });
+                self.is_bare = true;
             }
             "sourcefile" => {
                 let name = element.attribute("name").unwrap_or_default().to_owned();
@@ -199,6 +213,11 @@ impl Package {
                             class.instructions = found;
                         }
                     }
+                    ("class", "LINE") if self.is_bare => {
+                        if let Some(file) = self.files.last_mut() {
+                            file.lines = Some(found);
+                        }
+                    }
                     ("sourcefile", "LINE") => {
                         if let Some(file) = self.files.last_mut() {
                             file.lines = Some(found);
@@ -219,7 +238,8 @@ impl Package {
             (module, path) => format!("{module}/{path}"),
         };
         for file in &self.files {
-            let path = joined(&self.path, &file.name);
+            let folder = if self.is_bare { "" } else { &self.path };
+            let path = joined(folder, &file.name);
             file.tell(draft.file_in(&package, &self.module, &path), &path, name, notes);
         }
         for class in &self.classes {
@@ -557,6 +577,20 @@ mod tests {
         let mut notes = Notes::default();
         let profile = read("j.xml", text.as_bytes(), &mut notes).unwrap();
         (dump::write(&profile), notes.all().iter().map(|note| note.what.to_string()).collect())
+    }
+
+    #[test]
+    fn lines_may_be_those_of_a_class() {
+        let text = "<!DOCTYPE coverage SYSTEM 'https://www.jacoco.org/jacoco/trunk/coverage/report.dtd'>\n\
+                    <report><package name='src'><class name='a_c' sourcefilename='./src/a.c'><lines>\
+                    <line nr='3'/><line nr='4' mb='1' cb='1'/></lines>\
+                    <counter type='LINE' missed='0' covered='2'/></class></package></report>";
+        assert!(sniff(text.as_bytes()));
+        let profile = read("g.xml", text.as_bytes(), &mut Notes::default()).unwrap();
+        assert_eq!(
+            dump::write(&profile),
+            "mode set\npackage src - -\nfile src/a.c\nfunction -\nline 3 1\nline 4 1\nbranch 4 - 1/2\n"
+        );
     }
 
     #[test]
