@@ -18,7 +18,7 @@ use coverage::{BranchKind, Mode, Position, Profile, Span};
 use serde::Deserialize;
 
 use crate::draft::{Draft, FileDraft};
-use crate::{Format, Notes, Place, Read, ReadError, json};
+use crate::{Format, Notes, Place, Read, ReadError, json, limits};
 
 /// The format.
 pub const FORMAT: Format = Format {
@@ -88,13 +88,13 @@ struct ArmRow {
 }
 
 /// Outcomes of the conditions of one decision: each condition has two.
-#[derive(Deserialize)]
-struct ConditionRow {
-    count: u32,
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ConditionRow {
+    pub(crate) count: u32,
     #[serde(default)]
-    not_covered_false: Vec<u32>,
+    pub(crate) not_covered_false: Vec<u32>,
     #[serde(default)]
-    not_covered_true: Vec<u32>,
+    pub(crate) not_covered_true: Vec<u32>,
 }
 
 /// The profile in these bytes.
@@ -145,17 +145,21 @@ pub(crate) fn add_line(file: &mut FileDraft, row: &LineRow) -> u64 {
     }
     for (decision, condition) in row.conditions.iter().enumerate() {
         let name = format!("{instance} {decision}");
-        for index in 0..condition.count / 2 {
-            for (sense, missed) in
-                [("t", &condition.not_covered_true), ("f", &condition.not_covered_false)]
-            {
+        condition.tell(file, place, name.trim());
+    }
+    negative
+}
+
+impl ConditionRow {
+    /// Adds the outcomes of each condition, of as many as GCC has.
+    pub(crate) fn tell(&self, file: &mut FileDraft, place: Span, name: &str) {
+        for index in 0..(self.count / 2).min(limits::CONDITIONS) {
+            for (sense, missed) in [("t", &self.not_covered_true), ("f", &self.not_covered_false)] {
                 let hit = u64::from(!missed.contains(&index));
-                let label = format!("{index}{sense}");
-                file.arm(BranchKind::Condition, place, name.trim(), &label, hit);
+                file.arm(BranchKind::Condition, place, name, &format!("{index}{sense}"), hit);
             }
         }
     }
-    negative
 }
 
 fn extent(function: &FunctionRow) -> Span {

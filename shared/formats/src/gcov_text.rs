@@ -6,6 +6,8 @@
 //!         4:    3:int f(int a) {             branch  0 taken 3 (fallthrough)
 //!        1*:    4:  if (a) …                 branch  1 never executed
 //!     #####:    5:    g();                   call    0 returned 1
+//!                                            condition outcomes covered 3/4     GCC 14, with `-g`
+//!                                            condition  1 not covered (true false)
 //!
 //! file:src/a.c                               function:3,9,4,f
 //! lcount:4,1                                 branch:4,taken
@@ -23,6 +25,7 @@ use std::collections::BTreeSet;
 use coverage::{BranchKind, Mode, Profile, Span};
 
 use crate::draft::Draft;
+use crate::gcov_json::ConditionRow;
 use crate::{Format, Notes, Place, Read, ReadError, text};
 
 /// The format.
@@ -88,6 +91,7 @@ fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> R
     let mut functions: Vec<(String, u64)> = Vec::new();
     let mut line_number = 0;
     let mut n_arms = 0u32;
+    let mut decision = Decision::default();
     for (index, row) in (1..).zip(text.lines()) {
         let row = row.trim_end_matches('\r');
         if let Some(rest) = row.strip_prefix("function ") {
@@ -113,11 +117,19 @@ fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> R
             };
             let label = n_arms.to_string();
             n_arms += 1;
+            decision.end(draft, &path, line_number, &instance);
             let place = Span::line(line_number);
             draft.file(&path).arm(BranchKind::Branch, place, &instance, &label, taken);
             continue;
         }
+        if let Some(rest) = row.strip_prefix("condition ") {
+            decision
+                .add(rest, draft, &path, line_number, &instance)
+                .ok_or_else(|| (index, "not a condition's row".to_owned()))?;
+            continue;
+        }
         if row.starts_with("----") {
+            decision.end(draft, &path, line_number, &instance);
             (names_instance, instance) = (true, String::new());
             continue;
         }
@@ -125,8 +137,7 @@ fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> R
             (names_instance, instance) = (false, row.trim_end_matches(':').to_owned());
             continue;
         }
-        let is_other =
-            ["call ", "unconditional", "condition"].iter().any(|start| row.starts_with(start));
+        let is_other = ["call ", "unconditional"].iter().any(|start| row.starts_with(start));
         let is_block = row.split(':').nth(1).is_some_and(|part| part.contains("-block"));
         if row.trim().is_empty()
             || is_other
@@ -141,6 +152,8 @@ fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> R
             return Err((index, "neither a line of a source nor what belongs to one".to_owned()));
         };
         let number = number.trim();
+        decision.end(draft, &path, line_number, &instance);
+        decision.n_before = 0;
         line_number =
             number.parse().map_err(|_| (index, format!("\"{number}\" is not a line number")))?;
         n_arms = 0;
@@ -170,7 +183,54 @@ fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> R
             file.line(line_number, hits);
         }
     }
+    decision.end(draft, &path, line_number, &instance);
     Ok(())
+}
+
+/// A decision of which rows are read, and how many the line had before.
+#[derive(Default)]
+struct Decision {
+    row: Option<ConditionRow>,
+    n_before: usize,
+}
+
+impl Decision {
+    /// Takes `outcomes covered 3/4`, with which one begins, or `1 not covered (true false)`.
+    fn add(
+        &mut self,
+        rest: &str,
+        draft: &mut Draft,
+        path: &str,
+        line: u32,
+        instance: &str,
+    ) -> Option<()> {
+        if let Some(outcomes) = rest.strip_prefix("outcomes covered ") {
+            self.end(draft, path, line, instance);
+            let count = outcomes.split_once('/')?.1.trim().parse().ok()?;
+            self.row = Some(ConditionRow { count, ..ConditionRow::default() });
+            return Some(());
+        }
+        let (index, senses) = rest.split_once(" not covered (")?;
+        let index = index.trim().parse().ok()?;
+        let row = self.row.as_mut()?;
+        for sense in senses.trim_end_matches(')').split(' ') {
+            match sense {
+                "true" => row.not_covered_true.push(index),
+                "false" => row.not_covered_false.push(index),
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+
+    /// Adds what was read of one, if anything was.
+    fn end(&mut self, draft: &mut Draft, path: &str, line: u32, instance: &str) {
+        if let Some(row) = self.row.take() {
+            let name = format!("{instance} {}", self.n_before);
+            row.tell(draft.file(path), Span::line(line), name.trim());
+            self.n_before += 1;
+        }
+    }
 }
 
 fn read_intermediate(text: &str, draft: &mut Draft) -> Result<(), Fault> {
@@ -267,6 +327,21 @@ mod tests {
             read_text(text).unwrap(),
             "mode count\npackage src - -\nfile src/a.c\nfunction -\nline 3 4\nline 5 1\nline 6 0\n\
              line 7 1200\nfunction f 3 4\nbranch 3 - 0=3 1=0\n"
+        );
+    }
+
+    #[test]
+    fn conditions_have_two_outcomes() {
+        let text = "        -:    0:Source:a.c\n        4:    3:  if (a && b) c = d || e;\n\
+                    branch  0 taken 3\ncondition outcomes covered 2/4\n\
+                    condition  0 not covered (true)\ncondition  1 not covered (false)\n\
+                    condition outcomes covered 4/4\n        4:    4:  f();\n        1:    5:g ? 1 : 2\n\
+                    condition outcomes covered 0/2\ncondition  0 not covered (true false)\n";
+        assert_eq!(
+            read_text(text).unwrap(),
+            "mode count\npackage - - -\nfile a.c\nfunction -\nline 3 4\nline 4 4\nline 5 1\n\
+             branch 3 - 0=3\ncondition 3 0 0t=0 0f=1 1t=1 1f=0\ncondition 3 1 0t=1 0f=1 1t=1 1f=1\n\
+             condition 5 0 0t=0 0f=0\n"
         );
     }
 

@@ -30,6 +30,9 @@ pub const NAME_BYTES: usize = 256 << 20;
 /// Test vectors, and pairs of them, that are looked at in one profile.
 pub const VECTORS: usize = 50_000_000;
 
+/// Conditions of one decision of GCC, which has a bit of 64 for each.
+pub const CONDITIONS: u32 = 64;
+
 /// Arms of one branch of which only the number is known.
 pub const ARMS: u32 = 100_000;
 
