@@ -7,8 +7,8 @@
 //! same files, as its JSON has it: branches are the arms of all blocks of a line, named after the
 //! function that is the last to start before the line.
 //!
-//! Layouts of GCC 4.7 to 15 are known, and Clang's, which imitates GCC 4.2 to 11. Names of C++ are
-//! shown as they are written there; those that can't be told stay as they are.
+//! Layouts of GCC 4.7 to 15 are known, and Clang's, which imitates GCC 4.2 to 11. Names of C++
+//! are shown as they are written there; those that can't be told stay as they are.
 //!
 //! Not kept: blocks, calls, whether an arm is a fall-through or throws, and which runs there were.
 
@@ -19,6 +19,7 @@ use coverage::{BranchKind, Mode, Position, Profile, Span};
 use crate::draft::{Draft, FileDraft};
 use crate::gcno_file::{self, FunctionCounts, Graph, Graphs, Head};
 use crate::gcno_lines::{self, Content, Flow, Row};
+use crate::symbols::demangled;
 use crate::{Format, Member, Notes, Place, Read, ReadError, Results, Together, gcov_json};
 
 /// The format.
@@ -319,32 +320,6 @@ fn stem(path: &str) -> &str {
     path.strip_suffix(".gcno").or(path.strip_suffix(".gcda")).unwrap_or(path)
 }
 
-/// Bytes of a name that is shown; some short ones would become endless.
-const NAME_BYTES: usize = 4_096;
-
-/// A name of C++ as it is written there.
-fn demangled(name: &str) -> String {
-    #[derive(Default)]
-    struct Bounded(String);
-    impl cpp_demangle::DemangleWrite for Bounded {
-        fn write_string(&mut self, text: &str) -> std::fmt::Result {
-            if self.0.len() + text.len() > NAME_BYTES {
-                return Err(std::fmt::Error);
-            }
-            self.0.push_str(text);
-            Ok(())
-        }
-    }
-    if !name.starts_with("_Z") {
-        return name.to_owned();
-    }
-    let mut shown = Bounded::default();
-    let written = cpp_demangle::Symbol::new(name)
-        .ok()
-        .and_then(|symbol| symbol.structured_demangle(&mut shown, &Default::default()).ok());
-    if written.is_some() { shown.0 } else { name.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use coverage::dump;
@@ -537,13 +512,5 @@ mod tests {
         notes[at + 8..at + 12].copy_from_slice(&u32::MAX.to_le_bytes());
         let text = read_files(&[("a.gcno", notes)]);
         assert!(text.contains("4294967295 blocks do not fit into the file"), "{text}");
-    }
-
-    #[test]
-    fn names_of_cpp_are_bounded() {
-        assert_eq!(demangled("_ZN5GuardC2ERi"), "Guard::Guard(int&)");
-        for name in ["main", "_Z", "_ZNoSuchThing"] {
-            assert_eq!(demangled(name), name);
-        }
     }
 }

@@ -66,6 +66,7 @@ pub mod simplecov;
 pub mod sonar;
 mod source_map;
 mod sqlite;
+mod symbols;
 mod text;
 mod ulebs;
 pub mod v8;

@@ -19,7 +19,8 @@
 //! come of the files' segments, and branches of instantiations are one branch; with `-summary-only`, there is nothing to read.
 //!
 //! Not kept: single instantiations, what a macro's uses differ in by line, test vectors, and
-//! which outcomes of a branch are constant (a file does not say, and they count as not taken).
+//! which outcomes of a branch are constant: a file does not say. Where it has more than its summary
+//! counts, since LLVM 20, those of the shortest conditions are taken for constants.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -77,6 +78,7 @@ struct File {
     branches: Vec<Row<9>>,
     #[serde(default)]
     mcdc_records: Vec<DecisionRow>,
+    summary: Option<Summary>,
 }
 
 #[derive(Deserialize)]
@@ -175,6 +177,11 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
             let at = report.file(&file.filename);
             let segments = segments(&file.segments.unwrap_or_default());
             let found = lines(&segments, &mut budget)?;
+            if let Some(summary) =
+                file.summary.filter(|summary| whole && summary.branches.count > 0)
+            {
+                report.n_outcomes(at, summary.branches.count);
+            }
             if !has_functions {
                 let branches = branches_of_file(&file.branches, &found, &segments);
                 report.outcomes(at, branches, decisions_of_file(file.mcdc_records));
@@ -455,6 +462,25 @@ mod tests {
                         region 2.5,2.9 3\nfunction f 1.1,3.2 5\nline 1 5\nline 2 5\nline 3 5\n\
                         branch 2.3,2.4 - true=1 false=4\n";
         assert_eq!((text.as_str(), notes.as_str()), (expected, ""));
+    }
+
+    #[test]
+    fn a_constant_is_the_shortest_of_what_is_too_much() {
+        let said = |n_outcomes: u32| {
+            let file = format!(
+                r#""files":[{{"filename":"a.c","segments":[],
+                    "summary":{{"branches":{{"count":{n_outcomes},"covered":2}}}}}}]"#
+            );
+            let function = r#"{"name":"f","count":4,"filenames":["a.c"],
+                "regions":[[1,1,9,2,4,0,0,0]],"branches":[[2,5,2,17,0,4,0,0,4],
+                [3,5,3,7,0,0,0,0,4],[4,5,4,6,0,4,0,0,4],[5,5,5,6,1,3,0,0,4]]}"#;
+            said(&format!(r#"{{{file},"functions":[{function}]}}"#)).0
+        };
+        let arms = |text: &str| text.matches(['=']).count();
+        assert_eq!(arms(&said(8)), 8);
+        assert!(said(7).contains("branch 4.5,4.6 - false=4\n"), "{}", said(7));
+        assert!(said(6).contains("branch 3.5,3.7 - false=0\n"), "{}", said(6));
+        assert_eq!(arms(&said(5)), 8, "a long one is no constant");
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! most covered; what no arm or region of that one reached is 0, and the rest has the counts of all
 //! together. What a macro's use brings along lies at that use, in the file of the function.
 //! Lines are those of each function: one that two functions share is a line of both. Only where
-//! there are no functions, they are those of the file.
+//! there are no functions, they are those of the file. Names are shown as `llvm-cov -Xdemangler` has
+//! them: of instantiations, that of the first by what the linker calls them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,6 +17,7 @@ use coverage::{
 use crate::draft::folder;
 use crate::llvm_lines::{Kind, Point, line_budget, lines};
 use crate::llvm_segments::{Stretch, segments};
+use crate::symbols::demangled;
 use crate::{Notes, ReadError, limits};
 
 /// A function as the compiler mapped and the program counted it.
@@ -78,6 +80,8 @@ struct FileReport {
     /// Of files without functions.
     branches: Vec<Branching>,
     decisions: Vec<Decision>,
+    /// How many outcomes of branches it is known to have.
+    n_outcomes: Option<u64>,
 }
 
 impl Report {
@@ -117,6 +121,13 @@ impl Report {
         }
     }
 
+    /// How many outcomes of branches the file has, where the rows do not say which are constant.
+    pub(crate) fn n_outcomes(&mut self, file: usize, n_outcomes: u64) {
+        if let Some(file) = self.files.get_mut(file) {
+            file.n_outcomes = Some(n_outcomes);
+        }
+    }
+
     /// Adds a function. One without regions of its own file has no place, and is left out.
     pub(crate) fn add(&mut self, record: Record) {
         let Some((main, first)) = record.main() else { return };
@@ -153,6 +164,9 @@ impl Report {
             rows.decisions.extend(file.decisions.iter().cloned());
             if file.groups.is_empty() {
                 rows.lines.extend(&file.lines);
+            }
+            if let Some(n_outcomes) = file.n_outcomes {
+                rows.leave_out_constants(n_outcomes);
             }
             rows.build(&mut builder, file_idx);
             if rows.n_left_out > 0 {
@@ -240,7 +254,32 @@ struct FunctionRow {
     lines: Vec<(u32, u64)>,
 }
 
+/// Columns of the longest literal that is a condition, `false`.
+const LITERAL_COLUMNS: u32 = 5;
+
 impl Rows {
+    /// Leaves out outcomes that are too many, of conditions short enough for a literal: the
+    /// shortest first, and never what was taken. `do … while (0)` is what mostly has one.
+    fn leave_out_constants(&mut self, n_outcomes: u64) {
+        let n_found = self.branches.iter().flat_map(|(_, row)| row.outcomes).flatten().count();
+        let n_more = n_found.saturating_sub(usize::try_from(n_outcomes).unwrap_or(usize::MAX));
+        let width = |row: &Branching| {
+            let is_short = row.start.0 == row.end.0 && row.start.1 < row.end.1;
+            is_short.then(|| row.end.1 - row.start.1).filter(|width| *width <= LITERAL_COLUMNS)
+        };
+        let mut short: Vec<_> = self
+            .branches
+            .iter_mut()
+            .filter_map(|(_, row)| {
+                Some((width(row)?, row.outcomes.iter_mut().find(|o| **o == Some(0))?))
+            })
+            .collect();
+        if short.len() >= n_more {
+            short.sort_by_key(|(width, _)| *width);
+            short.into_iter().take(n_more).for_each(|(_, outcome)| *outcome = None);
+        }
+    }
+
     fn add_group(&mut self, records: &[&Record], budget: &mut usize) {
         let mains = records.iter().filter_map(|record| {
             let (main, first) = record.main()?;
@@ -255,7 +294,7 @@ impl Rows {
             self.n_left_out += 1;
             Vec::new()
         });
-        let (span_of, name) = (span(first.start, end), name.to_owned());
+        let (span_of, name) = (span(first.start, end), demangled(name));
         self.functions.push(FunctionRow { span: span_of, name, count, lines });
 
         let code = |record: &Record| -> Vec<Region> {
