@@ -22,7 +22,8 @@
 //! What the model cannot keep: checksums and versions; whether an arm is an exception or falls
 //! through; that a branch was never reached, which is told from its line when it is written.
 //! Each name of a function that has several is a function, as `lcov --summary` and `genhtml` count
-//! (`FNF:` of 2.x counts places).
+//! (`FNF:` of 2.x counts places). Conditions of LLVM have one outcome, and
+//! one sense here; lcov takes the other for missed.
 
 mod functions;
 mod labels;
@@ -372,7 +373,7 @@ mod tests {
         let text = "TN:t\nSF:p/a.c\nFN:2,f\nFN:5, 9,g\nFN:20,f:20\nFNDA:3,f\nFNDA:1, 9,g\n\
                     FNDA:0,f:20\nFNF:3\nFNH:2\nBRDA:2,1,0,0\nBRDA:2,1,1,3\nBRDA:2,0,0,3\n\
                     BRDA:2,0,1,0\nBRDA:4,0,0,-\nBRDA:4,0,1,-\nBRF:6\nBRH:2\n\
-                    MCDC:2,0,t,1,0,a\nMCDC:2,0,f,0,0,b\nMCF:2\nMCH:1\nDA:2,3\nDA:4,0\nLF:2\n\
+                    MCDC:2,0,t,1,0,a\nMCDC:2,0,t,0,1,b\nMCF:2\nMCH:1\nDA:2,3\nDA:4,0\nLF:2\n\
                     LH:1\nend_of_record\n";
         let order = |text: &str| {
             let mut rows: Vec<_> = text.lines().map(str::to_owned).collect();

@@ -224,9 +224,9 @@ fn write_branch(
         keys.sort_unstable();
         let are_kept = outcomes.is_some() && keys.is_sorted_by(|a, b| a < b);
         for (position, (label, count)) in (0u64..).zip(labels().zip(counts)) {
-            let sense = if position % 2 == 0 { "t" } else { "f" };
+            // Of other tools an arm is a condition. Both senses of one have the same expression.
             let kept = outcome(label).filter(|_| are_kept);
-            let (index, sense, expression) = kept.unwrap_or((position / 2, sense, label));
+            let (index, sense, expression) = kept.unwrap_or((position, "t", label));
             let expression = match one_line(expression) {
                 none if none.is_empty() => index.to_string(),
                 expression => expression.into_owned(),
