@@ -19,7 +19,9 @@
 //! has conditionals but no `cond`, as from PHPUnit's path coverage, a note says so.
 //!
 //! `coveredmethods` of PHPUnit are those of which every line was hit; here a function is hit when
-//! it was entered.
+//! it was entered. A method on one line has only the row of the method there, but counts as a
+//! statement too: methods without rows up to the next are such if there are as many as
+//! `<metrics>` counts more.
 //!
 //! The form has no place for where functions end, conditions of MC/DC, instructions and contexts.
 
@@ -80,10 +82,13 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
                 match (element.name, parent) {
                     ("line", _) => file.line(&element, &mut draft, name, notes)?,
                     ("metrics", Some("file")) => {
-                        let covered = element.number("coveredconditionals")?;
-                        file.declared = element
-                            .number("conditionals")?
-                            .map(|total| Fraction { covered: covered.unwrap_or(0), total });
+                        let declared = |total, covered| -> Result<_, ReadError> {
+                            let covered = element.number(covered)?.unwrap_or(0);
+                            let total = element.number(total)?;
+                            Ok(total.map(|total| Fraction { covered, total }))
+                        };
+                        file.declared = declared("conditionals", "coveredconditionals")?;
+                        file.statements = declared("statements", "coveredstatements")?;
                     }
                     _ => {}
                 }
@@ -120,7 +125,14 @@ struct CloverFile {
     /// Whether the file needs not be told of if it has no lines: gcovr makes up a test.
     is_test: bool,
     conditions: Vec<Condition>,
+    /// What its metrics say of conditionals and of statements.
     declared: Option<Fraction>,
+    statements: Option<Fraction>,
+    /// Statements that have rows, and of PHPUnit's methods the lines and counts: of those that have
+    /// no statements behind them, and of the last one.
+    found: Fraction,
+    bare: Vec<(u32, u64)>,
+    last: Option<(u32, u64)>,
 }
 
 struct Condition {
@@ -139,7 +151,17 @@ impl CloverFile {
             _ if package.is_empty() || file.contains(['/', '\\']) => file.to_owned(),
             _ => format!("{}/{file}", package.replace('.', "/")),
         };
-        Self { path, depth, is_test, conditions: Vec::new(), declared: None }
+        Self {
+            path,
+            depth,
+            is_test,
+            conditions: Vec::new(),
+            declared: None,
+            statements: None,
+            found: Fraction::default(),
+            bare: Vec::new(),
+            last: None,
+        }
     }
 
     fn line(
@@ -161,6 +183,10 @@ impl CloverFile {
                 let method = element.attribute("name").unwrap_or(signature);
                 let span = (number > 0).then(|| Span::line(number));
                 draft.file(&self.path).function(method, span, Some(count));
+                // Only PHPUnit knows this.
+                if element.attribute("crap").is_some() {
+                    self.bare.extend(self.last.replace((number, count)));
+                }
             }
             Some("cond") => self.conditions.push(Condition {
                 line: number,
@@ -171,16 +197,26 @@ impl CloverFile {
             _ => {
                 let count = count("count")?;
                 draft.file(&self.path).line(number, count);
+                self.found += Fraction { covered: u64::from(count > 0), total: 1 };
+                self.last = None;
             }
         }
         Ok(())
     }
 
-    fn finish(self, draft: &mut Draft, usual: Meaning, name: &str, notes: &mut Notes) {
+    fn finish(mut self, draft: &mut Draft, usual: Meaning, name: &str, notes: &mut Notes) {
         if self.is_test {
             return;
         }
         let file = draft.file(&self.path);
+        self.bare.extend(self.last);
+        let mut with_bare = self.found;
+        for &(_, count) in &self.bare {
+            with_bare += Fraction { covered: u64::from(count > 0), total: 1 };
+        }
+        if self.statements == Some(with_bare) {
+            self.bare.iter().for_each(|&(line, count)| file.line(line, count));
+        }
         let meaning = self.meaning(usual);
         let found = self.total(meaning);
         if let Some(declared) = self.declared

@@ -20,8 +20,15 @@
 //! older versions (7.2 still) that list docstrings as executed lines and do not count them: they
 //! can't be told from others, and a note says how many there are.
 //!
+//! Branches are listed less exactly than they are counted. Ways from a line to itself that are none
+//! in the source are listed by older versions, and what `while True` or `no branch` exempts counts
+//! as taken without being listed. Where the summary tells, the former are left out, and a line of
+//! one taken arm has a second. A note says what is counted beyond that, of which no line is known.
+//!
 //! What the model can't keep: which lines are excluded, and classes, but for their methods. Lines
 //! that ran in no context, `""`, just have none.
+
+use std::collections::BTreeMap;
 
 use coverage::{BranchKind, Mode, Profile, Span};
 use serde::Deserialize;
@@ -64,6 +71,7 @@ struct File {
 #[derive(Deserialize, Default)]
 struct Summary {
     covered_lines: Option<u64>,
+    num_branches: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -90,25 +98,66 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
             let why = "lines ran that its summary does not count: docstrings, it doesn't say which";
             notes.add(name, format!("{path}: {n_more} {why}"));
         }
-        add(draft.file(path), file);
+        let arms = file.arms();
+        let n_arms: usize = arms.values().map(Vec::len).sum();
+        let n_counted = file.summary.num_branches.unwrap_or(n_arms);
+        if n_counted != n_arms {
+            let why = "branches are told of by line";
+            notes.add(name, format!("{path}: {n_arms} of the {n_counted} counted {why}"));
+        }
+        add(draft.file(path), file, &arms);
     }
     Ok(draft.finish(Mode::Set, name, notes))
 }
 
-fn add(draft: &mut FileDraft, file: &File) {
+/// An arm that is counted as taken, but not listed.
+const UNLISTED: i64 = i64::MAX;
+
+impl File {
+    /// Where each line may go, in that order whichever was taken, and whether it did.
+    fn arms(&self) -> BTreeMap<i64, Vec<(i64, u64)>> {
+        let mut listed: BTreeMap<i64, Vec<(i64, u64)>> = BTreeMap::new();
+        for (arcs, count) in [(&self.executed_branches, 1), (&self.missing_branches, 0)] {
+            for &(from, to) in arcs {
+                listed.entry(from).or_default().push((to, count));
+            }
+        }
+        listed.values_mut().for_each(|arms| arms.sort_unstable());
+        let n_counted = self.summary.num_branches;
+        let n_of = |arms: &BTreeMap<_, Vec<_>>| arms.values().map(Vec::len).sum::<usize>();
+        if n_counted.is_none_or(|n_counted| n_counted == n_of(&listed)) {
+            return listed;
+        }
+        let mut counted = listed.clone();
+        for (from, arms) in &mut counted {
+            match arms[..] {
+                [(_, 1)] => arms.push((UNLISTED, 1)),
+                [_, _, _, ..] => arms.retain(|(to, _)| to != from),
+                _ => {}
+            }
+        }
+        if n_counted.is_some_and(|n_counted| n_of(&counted) <= n_counted) {
+            return counted;
+        }
+        listed
+    }
+}
+
+fn add(draft: &mut FileDraft, file: &File, arms: &BTreeMap<i64, Vec<(i64, u64)>>) {
     for (lines, count) in [(&file.region.missing_lines, 0), (&file.region.executed_lines, 1)] {
         for &line in lines {
             draft.line(number(line), count);
         }
     }
-    // In the order of their targets, whichever was taken.
-    let missing = file.missing_branches.iter().map(|&arc| (arc, 0));
-    let mut arcs: Vec<_> =
-        file.executed_branches.iter().map(|&arc| (arc, 1)).chain(missing).collect();
-    arcs.sort_unstable();
-    for ((from, to), count) in arcs {
-        let label = if to < 0 { format!("exit {}", to.unsigned_abs()) } else { format!("to {to}") };
-        draft.arm(BranchKind::Branch, Span::line(number(from)), "", &label, count);
+    for (from, arms) in arms {
+        for &(to, count) in arms {
+            let label = match to {
+                UNLISTED => "other".to_owned(),
+                ..0 => format!("exit {}", to.unsigned_abs()),
+                _ => format!("to {to}"),
+            };
+            draft.arm(BranchKind::Branch, Span::line(number(*from)), "", &label, count);
+        }
     }
     for (line, contexts) in &file.contexts.0 {
         let Ok(line) = line.parse() else { continue };
@@ -159,6 +208,32 @@ mod tests {
                         p\\a.py: 1 lines ran that its summary does not count: docstrings, it \
                         doesn't say which\np\\a.py: 1 rows with impossible numbers are left out";
         assert_eq!(read_text(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn branches_are_those_that_the_summary_counts() {
+        let read_branches = |n_counted: usize| {
+            let text = format!(
+                r#"{{"meta":{{}},"files":{{"a.py":{{"executed_lines":[1,2,3],"missing_lines":[],
+                "summary":{{"num_branches":{n_counted}}},"missing_branches":[[3,-1]],
+                "executed_branches":[[1,1],[1,-1],[1,2],[2,3],[3,3]]}}}}}}"#
+            );
+            let text = read_text(&text).unwrap();
+            let lines = text.lines().filter(|line| !line.starts_with("line"));
+            lines.skip(4).collect::<Vec<_>>().join("\n")
+        };
+        let mended = "branch 1 - exit%201=1 to%202=1\nbranch 2 - to%203=1 other=1\n\
+                      branch 3 - exit%201=0 to%203=1";
+        let [one, two, rest] = mended.split('\n').collect::<Vec<_>>()[..] else { panic!() };
+        // One too many on the first line, one too few on the second.
+        assert_eq!(
+            read_branches(6),
+            format!("branch 1 - exit%201=1 to%201=1 to%202=1\nbranch 2 - to%203=1\n{rest}")
+        );
+        assert_eq!(
+            read_branches(8),
+            format!("{one}\n{two}\n{rest}\na.py: 6 of the 8 counted branches are told of by line")
+        );
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub(crate) fn ignored(
     view.assertions(&mut ignored);
     view.switches_of_texts(&mut ignored);
     view.switches_of_all(&mut ignored, covered);
+    view.patterns_of_records(&mut ignored);
     view.resources(&mut ignored);
     view.finally(&mut ignored, covered);
     ignored
@@ -263,6 +264,27 @@ impl View<'_> {
             _ => return None,
         };
         self.are(at, codes).then(|| at + codes.len() - 1)
+    }
+
+    /// The handler around the accessors that a pattern of a record calls: it wraps what they throw.
+    fn patterns_of_records(&self, ignored: &mut BTreeSet<usize>) {
+        let codes = [ASTORE, NEW, DUP, ALOAD, INVOKEVIRTUAL, ALOAD, INVOKESPECIAL, ATHROW];
+        for handler in &self.code.handlers {
+            let Some(at) = self.position(handler.handler) else { continue };
+            let is_of_mismatch = |position: usize| {
+                let (class, name, _) = self.member(position);
+                class == b"java/lang/MatchException" && name == b"<init>"
+            };
+            if self.class.constants.class(handler.type_idx) == "java/lang/Throwable"
+                && self.are(at, &codes)
+                && self.variable(at + 3) == self.variable(at)
+                && self.variable(at + 5) == self.variable(at)
+                && self.member(at + 4).1 == b"toString"
+                && is_of_mismatch(at + 6)
+            {
+                ignored.extend(at..at + codes.len());
+            }
+        }
     }
 
     /// What `try` with resources closes, as javac has it since Java 11.

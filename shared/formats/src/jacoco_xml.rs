@@ -261,7 +261,8 @@ impl Package {
     }
 
     /// The source file of a class. What is older than JaCoCo 0.8.2 does not say; there it is the
-    /// only one, or the one named after it or after the class around it.
+    /// only one, or the one named after it or after the class around it, or the only one that has
+    /// the lines that its methods start on.
     fn file_of<'a>(&'a self, class: &'a Class) -> Option<&'a str> {
         if let Some(file) = &class.file {
             return Some(file);
@@ -272,7 +273,16 @@ impl Package {
             stem == outer || (outer.strip_suffix("Kt") == Some(stem))
         });
         let only = || self.files.first().filter(|_| self.files.len() == 1);
-        named.or_else(only).map(|file| file.name.as_str())
+        named.or_else(only).or_else(|| self.with_lines_of(class)).map(|file| file.name.as_str())
+    }
+
+    fn with_lines_of(&self, class: &Class) -> Option<&SourceFile> {
+        let lines: Vec<u32> = class.methods.iter().filter_map(|method| method.line).collect();
+        let mut files = self.files.iter().filter(|file| {
+            let has = |line| file.rows.binary_search_by_key(line, |row| row.number).is_ok();
+            !lines.is_empty() && lines.iter().all(has)
+        });
+        files.next().filter(|_| files.next().is_none())
     }
 
     /// The name of a class without its package.

@@ -24,7 +24,7 @@
 //! functions that start there; c8 does it so. Not applied: maps that are not in the cache. Left
 //! out: what belongs to Node.js (`node:`), and code without a URL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use coverage::{BranchKind, Mode, Position, Profile, Span};
 use serde::Deserialize;
@@ -195,11 +195,15 @@ fn profile(
     let all: Vec<&str> =
         paths.iter().chain(originals.iter().flatten()).map(String::as_str).collect();
     let companions: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-    let found: BTreeMap<&str, String> = all
-        .iter()
-        .zip(pairs(&all, &companions))
-        .filter_map(|(path, at)| Some((*path, text::decode(&sources.get(at?)?.bytes).into_owned())))
-        .collect();
+    let mut marked = BTreeSet::new();
+    let mut found: BTreeMap<&str, String> = BTreeMap::new();
+    for (path, at) in all.iter().zip(pairs(&all, &companions)) {
+        let Some(source) = at.and_then(|at| sources.get(at)) else { continue };
+        if source.bytes.starts_with(b"\xef\xbb\xbf") {
+            marked.insert(*path);
+        }
+        found.insert(path, text::decode(&source.bytes).into_owned());
+    }
     let mut draft = Draft::default();
     let (mut n_bare, mut n_unmapped) = (0u64, 0u64);
     for (((_, script), map), (path, originals)) in
@@ -210,6 +214,12 @@ fn profile(
         let end = end.max().unwrap_or(0);
         let own = found.get(path.as_str()).map(String::as_str).or(script.source.as_deref());
         let mut lines = own.map(Lines::of_text);
+        // Node.js leaves a byte order mark in what it runs.
+        if lines.as_ref().is_some_and(|lines| lines.n_units + 1 == end)
+            && marked.contains(path.as_str())
+        {
+            lines = own.map(|text| Lines::of_text(&format!("\u{feff}{text}")));
+        }
         if lines.as_ref().is_some_and(|lines| lines.n_units < end) {
             let why = "the source is shorter than what ran: it is another version, and is not used";
             notes.add(name, format!("{path}: {why}"));
