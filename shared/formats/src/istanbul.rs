@@ -17,7 +17,8 @@
 //! statements that start on it, as Istanbul says. So totals are those of Istanbul's own summary.
 //! What a place is called in the file, `"0"`, depends on who instrumented it and is not kept: a
 //! statement is its place, a branch its place and type, an arm its place, or its number where it
-//! has none of its own.
+//! has none of its own. What a comment ignores is not listed, or, before Istanbul 1.0, listed with
+//! `"skip": true`, and then counts as covered.
 //!
 //! What the model can't keep: `inputSourceMap` (positions are then of the generated code, which a
 //! note says), which part of a function is its name, and the truth counts `bT`.
@@ -73,6 +74,8 @@ struct Function {
     decl: Option<Loc>,
     loc: Option<Loc>,
     line: Option<Number>,
+    #[serde(default)]
+    skip: bool,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +94,8 @@ struct Loc {
     start: Option<Point>,
     #[serde(default)]
     end: Option<Point>,
+    #[serde(default)]
+    skip: bool,
 }
 
 #[derive(Deserialize, Clone, Copy, Default)]
@@ -186,9 +191,10 @@ impl Doubts {
         }
     }
 
-    fn count(&mut self, number: Number) -> u64 {
+    /// The count, of what was to be skipped at least 1.
+    fn count(&mut self, number: Number, skip: bool) -> u64 {
         self.n_negative += u64::from(number.is_negative());
-        number.count()
+        number.count().max(u64::from(skip))
     }
 
     /// Each row of a map with its counts. Both mostly stand in the same order.
@@ -216,7 +222,7 @@ impl Doubts {
 fn add(file: &mut FileDraft, statements: &Pairs<Loc>, entry: &Entry, doubts: &mut Doubts) {
     let mut lines: BTreeMap<u32, u64> = BTreeMap::new();
     for (loc, &count) in doubts.join(statements, &entry.s) {
-        let count = doubts.count(count);
+        let count = doubts.count(count, loc.skip);
         let Some(span) = loc.span() else {
             doubts.n_unplaced += 1;
             continue;
@@ -229,7 +235,7 @@ fn add(file: &mut FileDraft, statements: &Pairs<Loc>, entry: &Entry, doubts: &mu
         file.line(line, count);
     }
     for (function, &count) in doubts.join(&entry.fn_map, &entry.f) {
-        let count = doubts.count(count);
+        let count = doubts.count(count, function.skip);
         let decl = function.decl.and_then(Loc::span);
         let loc = function.loc.and_then(Loc::span);
         let line = function.line.and_then(Number::position);
@@ -265,7 +271,9 @@ fn add(file: &mut FileDraft, statements: &Pairs<Loc>, entry: &Entry, doubts: &mu
                 *place != span && arms.iter().flatten().filter(|arm| *arm == place).count() == 1
             });
             let label = place.map_or_else(|| index.to_string(), |place| place.to_string());
-            let count = doubts.count(count);
+            let skip =
+                branch.locations.get(index).is_some_and(|loc| loc.is_some_and(|loc| loc.skip));
+            let count = doubts.count(count, skip);
             file.arm(BranchKind::Branch, span, &name, &label, count);
         }
     }
@@ -403,6 +411,23 @@ mod tests {
         let profile = read("x", text.as_bytes(), &mut notes).unwrap();
         let notes = notes.all().iter().map(|note| note.what.to_string()).collect();
         (dump::write(&profile), notes)
+    }
+
+    #[test]
+    fn what_is_skipped_is_covered() {
+        let place = r#""start":{"line":1,"column":0},"end":{"line":1,"column":9}"#;
+        let text = format!(
+            r#"{{"a.js":{{"path":"a.js","statementMap":{{"1":{{{place},"skip":true}}}},"s":{{"1":0}},
+            "fnMap":{{"1":{{"name":"f","line":1,"loc":{{{place}}},"skip":true}}}},"f":{{"1":0}},
+            "branchMap":{{"1":{{"line":1,"type":"if","locations":[{{{place},"skip":true}},{{{place}}}]}}}},
+            "b":{{"1":[0,0]}}}}}}"#
+        );
+        let (dump, notes) = read_text(&text);
+        assert!(notes.is_empty(), "{notes:?}");
+        let metrics = Metrics::of(&dump::parse(&dump).unwrap());
+        let covered = |name| (metrics.named(name).covered, metrics.named(name).total);
+        assert_eq!([covered("lines"), covered("statements"), covered("functions")], [(1, 1); 3]);
+        assert_eq!(covered("branches"), (1, 2));
     }
 
     const FILE: &str = r#"{"path":"file:///s/a.js","statementMap":{

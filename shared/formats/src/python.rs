@@ -4,8 +4,9 @@
 //! leaves out docstrings and what a comment excludes. Here the source is cut into statements by
 //! its tokens, and what CPython's compiler leaves out is found by rule: code after a `return` or
 //! another end of its block, bodies under `if 0` and the like, `else` and `finally` themselves,
-//! `global`, and annotations without a value in functions. That is the bytecode of CPython 3.8 and
-//! later: for 1,058 files of CPython's library and of packages, with 158,081 statements, the lines
+//! `global`, and annotations without a value in functions. That is the bytecode of CPython 3.10 and
+//! later (before, `while True` and `if 0` have no line, and some code that nothing reaches has):
+//! for 1,058 files of CPython's library and of packages, with 158,081 statements, the lines
 //! are those of coverage.py 7.17. What is missing are longer conditions that the compiler computes.
 //!
 //! Language: <https://docs.python.org/3/reference/lexical_analysis.html>.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use coverage::Profile;
 use formats::Opened;
 
-use super::open::{is_companion, list, open};
+use super::open::{companions, list, open};
 use super::{NAMED, SelectArgs};
 
 /// What inputs hold, before it is put together.
@@ -40,19 +40,26 @@ impl Inputs {
     /// Opens inputs, and gives every file one name, as far as that can be found out. Warns of
     /// names that it can't decide.
     pub(crate) fn open(paths: &[PathBuf], select: &SelectArgs) -> Result<Self> {
-        let mut companions: Vec<PathBuf> =
-            paths.iter().filter(|path| is_companion(path)).cloned().collect();
-        // Alone it is for the reader to say what it lacks.
-        if companions.len() == paths.len() {
-            companions.clear();
+        let mut with_sources = Vec::new();
+        let mut inputs = Vec::new();
+        for path in paths {
+            let companions = companions(path)?;
+            if companions.is_empty() {
+                inputs.push(path);
+            }
+            with_sources.extend(companions);
         }
-        let mut with_sources = companions.clone();
+        // Alone it is for the reader to say what it lacks.
+        if inputs.is_empty() {
+            with_sources.clear();
+            inputs.extend(paths);
+        }
         for folder in &select.source {
             list(folder, &mut with_sources)?;
         }
         let rules = select.rules()?;
         let mut parts = Vec::with_capacity(paths.len());
-        for path in paths.iter().filter(|path| !companions.contains(path)) {
+        for path in inputs {
             let opened = open(path, &with_sources)?;
             let part = |Opened { name, format, profile }| {
                 let profile =

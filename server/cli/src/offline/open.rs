@@ -98,14 +98,27 @@ pub(crate) fn open(path: &Path, companions: &[PathBuf]) -> Result<Vec<Opened>> {
     Ok(opened)
 }
 
-/// Whether a file is no coverage data, but may belong to some: a binary, a class.
-pub(crate) fn is_companion(path: &Path) -> bool {
-    let is_file = path.is_file();
-    let Some(head) = is_file.then(|| head(path).ok()).flatten() else { return false };
-    let name = slashed(path);
-    pods::part(&name).is_none()
-        && !is_known(&head)
-        && formats::companion_of(&name, &head).next().is_some()
+/// The files of an input that is no coverage data, but may belong to some: a binary, a class, a
+/// folder of classes or sources. None of what is or holds coverage data.
+pub(crate) fn companions(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    if path.is_dir() {
+        list(path, &mut files)?;
+    } else if path.is_file() {
+        files.push(path.to_owned());
+    }
+    let mut companions = Vec::new();
+    for file in files {
+        let Ok(head) = head(&file) else { continue };
+        let name = slashed(&file);
+        if pods::part(&name).is_some() || is_known(&head) {
+            return Ok(Vec::new());
+        }
+        if formats::companion_of(&name, &head).next().is_some() {
+            companions.push(file);
+        }
+    }
+    Ok(companions)
 }
 
 fn slashed(path: &Path) -> String {
