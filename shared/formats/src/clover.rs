@@ -434,6 +434,26 @@ mod tests {
     }
 
     #[test]
+    fn methods_on_one_line_are_statements_of_phpunit() {
+        let file = |statements, crap| {
+            format!(
+                "<file name='a.php'><line num='3' type='method' name='f' {crap} count='2'/>\
+                 <line num='4' type='method' name='g' {crap} count='1'/><line num='5' type='stmt' \
+                 count='1'/><line num='8' type='method' name='h' {crap} count='0'/>\
+                 <metrics statements='{statements}' coveredstatements='2' conditionals='0'/></file>"
+            )
+        };
+        let lines = |file: String| {
+            let (dump, _) = dumped("generated='1'", &file);
+            let lines = dump.lines().filter(|line| line.starts_with("line"));
+            lines.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(lines(file(3, "crap='1'")), "line 3 2, line 5 1, line 8 0");
+        assert_eq!(lines(file(2, "crap='1'")), "line 5 1");
+        assert_eq!(lines(file(3, "")), "line 5 1");
+    }
+
+    #[test]
     fn files_may_be_known_by_name_and_package_only() {
         let (found, notes) = dumped(
             "clover='2.0'",

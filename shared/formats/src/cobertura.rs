@@ -107,6 +107,8 @@ struct Class {
     path: String,
     /// What stands before the names of its methods.
     prefix: String,
+    /// Whether its name is that of its file.
+    is_of_functions: bool,
     /// Elements that are open inside of it, itself included.
     depth: usize,
     lines: Vec<Row>,
@@ -136,6 +138,7 @@ impl Class {
         Self {
             path: rooted(file, sources),
             prefix: prefix(class, package, file).to_owned(),
+            is_of_functions: class == file.rsplit(['/', '\\']).next().unwrap_or(file),
             depth,
             lines: Vec::new(),
             method: None,
@@ -207,10 +210,14 @@ impl Class {
         }
         // Constructors start on one line where fields have values there: signatures tell.
         let mut signatures: HashMap<_, BTreeSet<&str>> = HashMap::new();
-        for method in &self.methods {
+        // To files with functions PHPUnit adds those of all other files.
+        let is_of_others = self.is_of_functions && !own;
+        let methods =
+            || self.methods.iter().filter(|method| !(is_of_others && method.is_phpunits()));
+        for method in methods() {
             signatures.entry(method.key()).or_default().insert(&method.signature);
         }
-        for method in &self.methods {
+        for method in methods() {
             let first = method.lines.iter().min_by_key(|row| row.number);
             let most = method.lines.iter().map(|row| row.count).max();
             // The first line says how often it was entered, unless a tool places it elsewhere.
@@ -231,6 +238,11 @@ impl Class {
 }
 
 impl Method {
+    /// Whether this is one without lines whose signature begins with its name.
+    fn is_phpunits(&self) -> bool {
+        self.lines.is_empty() && self.signature.find('(').is_some_and(|at| at > 0)
+    }
+
     /// Name and first line.
     fn key(&self) -> (&str, Option<u32>) {
         (&self.name, self.lines.iter().map(|row| row.number).min())
@@ -389,6 +401,25 @@ mod tests {
         let mut notes = Notes::default();
         let profile = read("c.xml", text.as_bytes(), &mut notes).unwrap();
         (dump::write(&profile), notes.all().iter().map(|note| note.what.to_string()).collect())
+    }
+
+    #[test]
+    fn functions_of_other_files_are_left_out() {
+        let class = |name, lines| {
+            format!(
+                "<class name='{name}' filename='src/a.php'><methods><method name='f' \
+                 signature='f()' line-rate='1'><lines/></method></methods>{lines}</class>"
+            )
+        };
+        let functions = |class: String| {
+            let (dump, _) = dumped(&class);
+            dump.lines()
+                .filter(|line| line.starts_with("function ") && *line != "function -")
+                .count()
+        };
+        assert_eq!(functions(class("a.php", "<lines/>")), 0);
+        assert_eq!(functions(class("a.php", "<lines><line number='1' hits='1'/></lines>")), 1);
+        assert_eq!(functions(class("A", "<lines/>")), 1);
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //!
 //! Spec: <https://coverage.readthedocs.io/en/latest/cmd.html#json-reporting-coverage-json>.
 //!
-//! Lines are hit or not; excluded ones are no lines here. An arm is a way out of a line: `to 5`,
+//! Lines are hit or not; excluded ones are no lines here, also where they ran. An arm is a way out of a line: `to 5`,
 //! or `exit 3` for leaving the code that starts on line 3. A function is hit if one of its lines
 //! is, stands on its `start_line` or, in reports before that was written, on its first line of
 //! code, and is left out if nothing of it counts. Totals are those of `coverage report`, but for
@@ -28,7 +28,7 @@
 //! What the model can't keep: which lines are excluded, and classes, but for their methods. Lines
 //! that ran in no context, `""`, just have none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use coverage::{BranchKind, Mode, Profile, Span};
 use serde::Deserialize;
@@ -78,6 +78,8 @@ struct Summary {
 struct Region {
     executed_lines: Vec<i64>,
     missing_lines: Vec<i64>,
+    #[serde(default)]
+    excluded_lines: Vec<i64>,
     start_line: Option<i64>,
 }
 
@@ -92,14 +94,14 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
     }
     let mut draft = Draft::default();
     for (path, file) in &report.files.0 {
-        let n_listed = file.region.executed_lines.len() as u64;
+        let n_listed = file.region.executed().count() as u64;
         let n_more = n_listed.saturating_sub(file.summary.covered_lines.unwrap_or(n_listed));
         if n_more > 0 {
             let why = "lines ran that its summary does not count: docstrings, it doesn't say which";
             notes.add(name, format!("{path}: {n_more} {why}"));
         }
         let arms = file.arms();
-        let n_arms: usize = arms.values().map(Vec::len).sum();
+        let n_arms: usize = arms.values().map(BTreeMap::len).sum();
         let n_counted = file.summary.num_branches.unwrap_or(n_arms);
         if n_counted != n_arms {
             let why = "branches are told of by line";
@@ -110,30 +112,41 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
     Ok(draft.finish(Mode::Set, name, notes))
 }
 
+impl Region {
+    /// Lines that ran and count. Older versions list excluded ones with them.
+    fn executed(&self) -> impl Iterator<Item = i64> {
+        let excluded: BTreeSet<i64> = self.excluded_lines.iter().copied().collect();
+        self.executed_lines.iter().copied().filter(move |line| !excluded.contains(line))
+    }
+}
+
+/// Where each line may go, in that order whichever was taken, and whether it did.
+type Arms = BTreeMap<i64, BTreeMap<i64, u64>>;
+
 /// An arm that is counted as taken, but not listed.
 const UNLISTED: i64 = i64::MAX;
 
 impl File {
-    /// Where each line may go, in that order whichever was taken, and whether it did.
-    fn arms(&self) -> BTreeMap<i64, Vec<(i64, u64)>> {
-        let mut listed: BTreeMap<i64, Vec<(i64, u64)>> = BTreeMap::new();
-        for (arcs, count) in [(&self.executed_branches, 1), (&self.missing_branches, 0)] {
+    /// The arms that are counted, as far as the list and the summary say.
+    fn arms(&self) -> Arms {
+        let mut listed = Arms::new();
+        // Some versions list some of them several times.
+        for (arcs, count) in [(&self.missing_branches, 0), (&self.executed_branches, 1)] {
             for &(from, to) in arcs {
-                listed.entry(from).or_default().push((to, count));
+                listed.entry(from).or_default().insert(to, count);
             }
         }
-        listed.values_mut().for_each(|arms| arms.sort_unstable());
         let n_counted = self.summary.num_branches;
-        let n_of = |arms: &BTreeMap<_, Vec<_>>| arms.values().map(Vec::len).sum::<usize>();
+        let n_of = |arms: &Arms| arms.values().map(BTreeMap::len).sum::<usize>();
         if n_counted.is_none_or(|n_counted| n_counted == n_of(&listed)) {
             return listed;
         }
         let mut counted = listed.clone();
         for (from, arms) in &mut counted {
-            match arms[..] {
-                [(_, 1)] => arms.push((UNLISTED, 1)),
-                [_, _, _, ..] => arms.retain(|(to, _)| to != from),
-                _ => {}
+            if arms.len() > 2 {
+                arms.remove(from);
+            } else if arms.len() == 1 && arms.values().all(|count| *count > 0) {
+                arms.insert(UNLISTED, 1);
             }
         }
         if n_counted.is_some_and(|n_counted| n_of(&counted) <= n_counted) {
@@ -143,14 +156,15 @@ impl File {
     }
 }
 
-fn add(draft: &mut FileDraft, file: &File, arms: &BTreeMap<i64, Vec<(i64, u64)>>) {
-    for (lines, count) in [(&file.region.missing_lines, 0), (&file.region.executed_lines, 1)] {
-        for &line in lines {
-            draft.line(number(line), count);
-        }
+fn add(draft: &mut FileDraft, file: &File, arms: &Arms) {
+    for &line in &file.region.missing_lines {
+        draft.line(number(line), 0);
+    }
+    for line in file.region.executed() {
+        draft.line(number(line), 1);
     }
     for (from, arms) in arms {
-        for &(to, count) in arms {
+        for (&to, &count) in arms {
             let label = match to {
                 UNLISTED => "other".to_owned(),
                 ..0 => format!("exit {}", to.unsigned_abs()),
@@ -195,7 +209,7 @@ mod tests {
     #[test]
     fn arcs_are_arms_and_old_functions_stand_on_their_code() {
         let text = r#"{"meta":{"branch_coverage":true,"show_contexts":true},"files":{"p\\a.py":{
-            "executed_lines":[4,3,-1],"summary":{"covered_lines":2},"missing_lines":[5],"excluded_lines":[9],
+            "executed_lines":[4,3,-1,9],"summary":{"covered_lines":2},"missing_lines":[5],"excluded_lines":[9],
             "executed_branches":[[4,-3]],"missing_branches":[[4,5]],
             "contexts":{"4":["","t|run"],"1":["t|run"]},
             "functions":{"":{"executed_lines":[3],"missing_lines":[]},
@@ -216,7 +230,7 @@ mod tests {
             let text = format!(
                 r#"{{"meta":{{}},"files":{{"a.py":{{"executed_lines":[1,2,3],"missing_lines":[],
                 "summary":{{"num_branches":{n_counted}}},"missing_branches":[[3,-1]],
-                "executed_branches":[[1,1],[1,-1],[1,2],[2,3],[3,3]]}}}}}}"#
+                "executed_branches":[[1,1],[1,1],[1,-1],[1,2],[2,3],[3,3]]}}}}}}"#
             );
             let text = read_text(&text).unwrap();
             let lines = text.lines().filter(|line| !line.starts_with("line"));

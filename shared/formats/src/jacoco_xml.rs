@@ -604,6 +604,21 @@ mod tests {
     }
 
     #[test]
+    fn classes_without_a_file_are_where_their_lines_are() {
+        let (found, notes) = dumped(
+            "<package name='p'><class name='p/Second'><method name='f' desc='()V' line='7'>\
+             <counter type='METHOD' missed='0' covered='1'/></method></class>\
+             <class name='p/Nowhere'><method name='f' desc='()V' line='9'/></class>\
+             <sourcefile name='A.java'><line nr='3' mi='0' ci='2'/><line nr='7' mi='0' ci='1'/>\
+             </sourcefile><sourcefile name='B.java'><line nr='3' mi='0' ci='2'/></sourcefile>\
+             </package>",
+        );
+        let a = found.split("file p/B.java").next().unwrap();
+        assert!(a.contains("function Second.f() 7 1\n"), "{found}");
+        assert_eq!(notes, ["classes without a source file are left out"]);
+    }
+
+    #[test]
     fn groups_are_modules() {
         let package = "<package name='com/acme'><sourcefile name='A.java'>\
                        <line nr='3' mi='0' ci='2' mb='1' cb='1'/><line nr='4' mi='1' ci='0'/>\

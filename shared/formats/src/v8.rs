@@ -8,6 +8,8 @@
 //!   "source-map-cache": { "file:///src/a.js": { "lineLengths": [9, 0], "data": MAP }}}
 //! ```
 //!
+//! Puppeteer has a list of scripts with `text`, each in `rawScriptCoverage` if it is asked for that.
+//!
 //! Spec: <https://chromedevtools.github.io/devtools-protocol/tot/Profiler/>. Offsets are UTF-16
 //! code units. The ranges of a function lie inside of each other, the first is the function
 //! itself; the innermost range counts.
@@ -41,10 +43,16 @@ pub const FORMAT: Format = Format {
     id: "v8",
     name: "V8 coverage",
     extensions: &["json"],
-    sniff: |head| json::sniff(head, &["\"scriptId\"", "\"url\"", "\"functions\""]),
+    sniff: |head| {
+        json::sniff(head, &["\"scriptId\"", "\"url\"", "\"functions\""])
+            || json::sniff(head, &["\"url\"", "\"ranges\"", "\"start\"", "\"end\""])
+    },
     read: Read::Together(Together { companion: is_source, read }),
     write: None,
 };
+
+const NOT_RAW: &str = "only what ran, without functions and counts: have Puppeteer give that with \
+                       `includeRawScriptCoverage`";
 
 fn is_source(name: &str, _: &[u8]) -> bool {
     let endings = ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"];
@@ -56,6 +64,7 @@ fn is_source(name: &str, _: &[u8]) -> bool {
 enum Dump {
     Process(Process),
     Scripts(Vec<Script>),
+    Pages(Vec<PageScript>),
 }
 
 #[derive(Deserialize)]
@@ -71,6 +80,14 @@ struct Script {
     url: String,
     functions: Vec<ScriptFunction>,
     source: Option<String>,
+}
+
+/// A script as Puppeteer gives it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageScript {
+    text: Option<String>,
+    raw_script_coverage: Option<Script>,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +130,12 @@ fn read(members: &[&Member], notes: &mut Notes) -> Results {
     let mut names = Vec::new();
     for member in members.iter().filter(|member| !member.is_companion) {
         match json::parse(&member.bytes) {
+            Ok(Dump::Pages(pages))
+                if pages.iter().all(|page| page.raw_script_coverage.is_none()) =>
+            {
+                let error = ReadError::malformed(Place::Whole, NOT_RAW);
+                results.push((member.name.clone(), Err(error)));
+            }
             Ok(dump) => {
                 names.push(member.name.as_str());
                 add_dump(dump, &mut scripts);
@@ -132,6 +155,12 @@ fn add_dump(dump: Dump, scripts: &mut BTreeMap<String, Measured>) {
     let (result, maps) = match dump {
         Dump::Process(process) => (process.result, process.maps.0),
         Dump::Scripts(scripts) => (scripts, Vec::new()),
+        Dump::Pages(pages) => {
+            let scripts = pages.into_iter().filter_map(|page| {
+                page.raw_script_coverage.map(|raw| Script { source: page.text, ..raw })
+            });
+            (scripts.collect(), Vec::new())
+        }
     };
     for script in result {
         let is_file = script.url.contains("://") || script.url.starts_with('/');
@@ -543,6 +572,32 @@ mod tests {
                         branch 4.1,4.6 range 0=0\n";
         let (dump, notes) = read_files(&[("x/a.js", SOURCE), ("c.json", DUMP)]);
         assert_eq!((dump.as_str(), notes.len()), (expected, 0));
+    }
+
+    #[test]
+    fn puppeteer_has_the_text_of_scripts() {
+        let (dump, _) = read_files(&[("x/a.js", SOURCE), ("c.json", DUMP)]);
+        let scripts: serde_json::Value = serde_json::from_str(DUMP).unwrap();
+        let mut page = serde_json::json!([{"url": "file:///p/a.js",
+            "ranges": [{"start": 0, "end": 24}], "text": SOURCE,
+            "rawScriptCoverage": scripts["result"][1]}]);
+        assert!((FORMAT.sniff)(br#"[{"url":"x","ranges":[{"start":0,"end":24}],"text":""#));
+        assert_eq!(read_files(&[("c.json", &page.to_string())]).0, dump);
+        page[0].as_object_mut().unwrap().remove("rawScriptCoverage");
+        let (error, _) = read_files(&[("c.json", &page.to_string())]);
+        assert!(error.contains("includeRawScriptCoverage"), "{error}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_counts() {
+        let dump = DUMP.replace("24", "25");
+        let (with, notes) =
+            read_files(&[("x/a.js", &format!("\u{feff}{SOURCE}")), ("c.json", &dump)]);
+        assert!(notes.is_empty(), "{notes:?}");
+        assert!(with.contains("line 1 1\nline 2 1\n"), "{with}");
+        let (without, notes) = read_files(&[("x/a.js", SOURCE), ("c.json", &dump)]);
+        assert!(!without.contains("line 1"), "{without}");
+        assert!(notes.iter().any(|note| note.contains("shorter than what ran")), "{notes:?}");
     }
 
     #[test]
