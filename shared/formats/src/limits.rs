@@ -1,6 +1,8 @@
 //! What readers accept. Inputs are files of the person who opens them: the limits keep a hostile
 //! one from eating the machine, and no honest one should ever meet them.
 
+use crate::{Place, ReadError};
+
 /// Notes kept of one reading.
 pub const NOTES: usize = 1_000;
 
@@ -45,11 +47,55 @@ pub const ARRAY_LINES: u32 = 20_000_000;
 /// Lines that statements which span several may make beyond their first, in a file of coverage.
 pub const SPAN_LINES: u64 = 5_000_000;
 
+/// Lines that source maps may give to originals whose text is not there, of all scripts together.
+pub const UNSEEN_LINES: usize = 4_000_000;
+
+/// Bytes of the name of a branch that tell it from others of its place.
+pub const BRANCH_NAME: usize = 4_096;
+
+/// Outcomes of conditions of which a file only says how many there are.
+pub const OUTCOMES: usize = 2_000_000;
+
+/// Bytes of names that are put together of what a file says once and what it says many times: of
+/// a folder and the files in it, a class and its methods.
+pub const JOINED_BYTES: usize = 256 << 20;
+
 /// Elements of XML inside of each other.
 pub const DEPTH: usize = 256;
 
 /// Attributes of an element of XML.
 pub const ATTRIBUTES: usize = 1_000;
+
+/// What a file may still use up of something.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    left: usize,
+    most: usize,
+    what: &'static str,
+}
+
+impl Budget {
+    /// So much of this.
+    pub(crate) fn new(most: usize, what: &'static str) -> Self {
+        Self { left: most, most, what }
+    }
+
+    /// Bytes of names that are put together.
+    pub(crate) fn of_names() -> Self {
+        Self::new(JOINED_BYTES, "bytes of names that are put together")
+    }
+
+    /// Uses up so much.
+    ///
+    /// # Errors
+    /// There is less left.
+    pub(crate) fn take(&mut self, n: usize) -> Result<(), ReadError> {
+        self.left = self.left.checked_sub(n).ok_or_else(|| {
+            ReadError::limit(Place::Whole, format!("more than {} {}", self.most, self.what))
+        })?;
+        Ok(())
+    }
+}
 
 /// How much an archive may unpack to.
 ///

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::ReadError;
+use crate::limits::Budget;
+
 /// A map as JSON has it. Maps of maps, `sections`, are not read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,6 +24,14 @@ pub(crate) struct Json {
     source_root: Option<String>,
     #[serde(default)]
     mappings: String,
+}
+
+impl Json {
+    /// Bytes of the paths of all sources from a script whose own has so many.
+    pub(crate) fn joined_bytes(&self, script: usize) -> usize {
+        let root = self.source_root.as_ref().map_or(0, String::len);
+        self.sources.len().saturating_mul(script.saturating_add(root))
+    }
 }
 
 /// A place in an original: its position among the sources, line and column.
@@ -113,16 +124,24 @@ impl SourceMap {
     }
 
     /// As much as can be told of the lines of an original without its text: how far mappings go.
-    pub(crate) fn extents(&self, source: usize) -> Vec<usize> {
+    ///
+    /// # Errors
+    /// They go further than all originals together may.
+    pub(crate) fn extents(
+        &self,
+        source: usize,
+        budget: &mut Budget,
+    ) -> Result<Vec<usize>, ReadError> {
         let mut extents = Vec::new();
         for (&(_, line), columns) in self.columns.range((source, 0)..=(source, usize::MAX)) {
             if line > crate::limits::LINE as usize {
                 break;
             }
+            budget.take(line.saturating_add(1).saturating_sub(extents.len()))?;
             extents.resize(line, 0);
             extents.push(columns.last().copied().unwrap_or(0));
         }
-        extents
+        Ok(extents)
     }
 }
 
@@ -186,7 +205,10 @@ mod tests {
         assert_eq!(map.after(1, 3), Some(at(0, 4)));
         assert_eq!(map.original(2, 5), Some(at(1, 2)));
         assert_eq!((map.end(at(0, 0)), map.end(at(0, 4))), (Some(4), None));
-        assert_eq!(map.extents(0), [4, 2]);
+        let mut budget = Budget::new(3, "lines");
+        assert_eq!(map.extents(0, &mut budget).unwrap(), [4, 2]);
+        let error = map.extents(0, &mut budget).unwrap_err();
+        assert_eq!(error.to_string(), "more than 3 lines");
     }
 
     #[test]

@@ -34,6 +34,7 @@ use serde::Deserialize;
 use crate::companions::pairs;
 use crate::draft::{Draft, FileDraft};
 use crate::json::{self, Number, Pairs};
+use crate::limits::{self, Budget};
 use crate::source_map::{self, SourceMap};
 use crate::v8_ranges::{Function, Functions, Range};
 use crate::{Format, Member, Notes, Place, Read, ReadError, Results, Together, text};
@@ -173,7 +174,7 @@ fn add_dump(dump: Dump, scripts: &mut BTreeMap<String, Measured>) {
             let ranges = function.ranges.iter().filter_map(|range| {
                 let start = usize::try_from(range.start_offset.checked()?).ok()?;
                 let end = usize::try_from(range.end_offset.checked()?).ok()?;
-                let count = range.count.count();
+                let count = range.count.checked().unwrap_or(0);
                 (start < end).then_some(Range { start, end, count })
             });
             let (name, is_block) = (function.function_name, function.is_block_coverage);
@@ -199,7 +200,11 @@ fn profile(
         return Err(ReadError::malformed(Place::Whole, reason));
     }
     let (mut maps, mut measured) = (Vec::new(), Vec::new());
+    let mut joined = Budget::of_names();
     for (url, mut script) in scripts {
+        if let Some(map) = &script.map {
+            joined.take(map.joined_bytes(url.len()))?;
+        }
         maps.push(match script.map.take().map(SourceMap::new) {
             Some(Ok(map)) => Some(map),
             Some(Err(why)) => {
@@ -235,6 +240,7 @@ fn profile(
     }
     let mut draft = Draft::default();
     let (mut n_bare, mut n_unmapped) = (0u64, 0u64);
+    let mut unseen = Budget::new(limits::UNSEEN_LINES, "lines of originals without their text");
     for (((_, script), map), (path, originals)) in
         measured.iter().zip(&maps).zip(paths.iter().zip(&originals))
     {
@@ -262,18 +268,21 @@ fn profile(
                     .map(|(source, ((_, content), path))| {
                         let content = found.get(path.as_str()).or(content.as_ref());
                         n_unmapped += u64::from(content.is_none());
-                        content.map_or_else(
-                            || Lines::of_lengths(&map.extents(source)),
-                            |content| Lines::of_text(content),
-                        )
+                        match content {
+                            Some(content) => Ok(Lines::of_text(content)),
+                            None => map
+                                .extents(source, &mut unseen)
+                                .map(|extents| Lines::of_lengths(&extents)),
+                        }
                     })
-                    .collect();
+                    .collect::<Result<_, _>>()?;
                 let mapping = Mapping { generated, map, texts: &texts };
                 add_mapped(&mut draft, &functions, &mapping, originals);
             }
             (Some(lines), _) => {
-                let ranges = |range: &Range| Some((0, range.start, range.end.min(lines.n_units)));
-                add(draft.file(path), &functions, &lines, 0, &ranges);
+                let own = |range: &Range| Some((0, range.start, range.end.min(lines.n_units)));
+                let stretches = stretches(&functions, own).remove(&0).unwrap_or_default();
+                add(draft.file(path), &stretches, &lines);
             }
             (None, _) => {
                 n_bare += 1;
@@ -366,6 +375,30 @@ impl Lines {
         from..to.max(from)
     }
 
+    /// Positions of the lines that a range holds as a whole, of those that it touches.
+    fn inside(&self, start: usize, end: usize) -> std::ops::Range<usize> {
+        let from = self.bounds.partition_point(|bounds| bounds.1 <= start || bounds.0 < start);
+        let to = self.bounds.partition_point(|bounds| bounds.1 <= end);
+        from..to.max(from)
+    }
+
+    /// The count of each line: of the last range that holds it, 1 where none does. From the last
+    /// range on, so that none is looked at again whose count is known.
+    fn counts(&self, stretches: &[Stretch<'_>]) -> Vec<u64> {
+        let mut counts = vec![1u64; self.bounds.len()];
+        let mut open = Open::of(counts.len());
+        for stretch in stretches.iter().rev() {
+            let inside = self.inside(stretch.start, stretch.end.min(self.last()));
+            let mut line = open.from(inside.start);
+            while let Some(count) = counts.get_mut(line).filter(|_| line < inside.end) {
+                *count = stretch.count;
+                open.close(line);
+                line = open.from(line + 1);
+            }
+        }
+        counts
+    }
+
     /// The offset of a place; past the end of its line that end.
     fn offset(&self, line: usize, column: Option<usize>) -> usize {
         let Some(&(start, end)) = self.bounds.get(line) else { return self.last() };
@@ -424,53 +457,92 @@ fn ignored(text: &str) -> Vec<usize> {
     ignored
 }
 
+/// Positions that are still open, of which the next one is found by leaps.
+struct Open {
+    /// The position itself where it is open, else one before which none is.
+    next: Vec<usize>,
+}
+
+impl Open {
+    fn of(n: usize) -> Self {
+        Self { next: (0..n).collect() }
+    }
+
+    /// The first open position from this one on.
+    fn from(&mut self, mut at: usize) -> usize {
+        while let Some(&next) = self.next.get(at).filter(|next| **next != at) {
+            let leap = self.next.get(next).copied().unwrap_or(next);
+            if let Some(known) = self.next.get_mut(at) {
+                *known = leap;
+            }
+            at = leap;
+        }
+        at
+    }
+
+    fn close(&mut self, at: usize) {
+        if let Some(next) = self.next.get_mut(at) {
+            *next = at + 1;
+        }
+    }
+}
+
 /// Which text a range is of, and its offsets there.
 type Placed = (usize, usize, usize);
 
-/// Adds the text at the position `own`, in which ranges are placed by `place`.
-fn add(
-    file: &mut FileDraft,
+/// A range where it stands in a text.
+struct Stretch<'a> {
+    function: &'a Function,
+    /// Whether it is the whole function.
+    is_whole: bool,
+    count: u64,
+    start: usize,
+    end: usize,
+}
+
+/// The ranges of all functions by the text that they are placed in.
+fn stretches(
     functions: &[Function],
-    lines: &Lines,
-    own: usize,
-    place: &dyn Fn(&Range) -> Option<Placed>,
-) {
-    let mut counts = vec![1u64; lines.bounds.len()];
-    let mut known: BTreeMap<Span, u32> = BTreeMap::new();
+    place: impl Fn(&Range) -> Option<Placed>,
+) -> BTreeMap<usize, Vec<Stretch<'_>>> {
+    let mut by_text: BTreeMap<usize, Vec<Stretch>> = BTreeMap::new();
     for function in functions {
         for (index, range) in function.ranges.iter().enumerate() {
-            let Some((text, start, end)) = place(range) else { continue };
-            let end = end.min(lines.last());
-            let touched = lines.touched(start, end);
-            if text != own || touched.is_empty() {
-                continue;
-            }
-            for line in touched.clone() {
-                let bounds = lines.bounds.get(line).copied().unwrap_or_default();
-                if let Some(count) = counts.get_mut(line)
-                    && start <= bounds.0
-                    && end >= bounds.1
-                {
-                    *count = range.count;
-                }
-            }
-            let first = lines.position(touched.start, start);
-            let last = lines.position(touched.end - 1, end);
-            let Some((start, end)) = first.zip(last) else { continue };
-            let span = Span { start, end };
-            let count = if lines.is_ignored(touched.start) { 1 } else { range.count };
-            if function.is_block {
-                let n = known.entry(span).or_default();
-                *n += 1;
-                let name = if *n > 1 { format!("range-{n}") } else { "range".to_owned() };
-                file.arm(BranchKind::Branch, span, &name, "0", count);
-            }
-            if index == 0 && !function.name.is_empty() {
-                file.function(&function.name, Some(span), Some(count));
+            if let Some((text, start, end)) = place(range) {
+                let (is_whole, count) = (index == 0, range.count);
+                let stretch = Stretch { function, is_whole, count, start, end };
+                by_text.entry(text).or_default().push(stretch);
             }
         }
     }
-    for ((number, line), count) in (1u32..).zip(0..).zip(counts) {
+    by_text
+}
+
+/// Adds a text with the ranges in it.
+fn add(file: &mut FileDraft, stretches: &[Stretch<'_>], lines: &Lines) {
+    let mut known: BTreeMap<Span, u32> = BTreeMap::new();
+    for &Stretch { function, is_whole, count, start, end } in stretches {
+        let end = end.min(lines.last());
+        let touched = lines.touched(start, end);
+        if touched.is_empty() {
+            continue;
+        }
+        let first = lines.position(touched.start, start);
+        let last = lines.position(touched.end - 1, end);
+        let Some((start, end)) = first.zip(last) else { continue };
+        let span = Span { start, end };
+        let count = if lines.is_ignored(touched.start) { 1 } else { count };
+        if function.is_block {
+            let n = known.entry(span).or_default();
+            *n += 1;
+            let name = if *n > 1 { format!("range-{n}") } else { "range".to_owned() };
+            file.arm(BranchKind::Branch, span, &name, "0", count);
+        }
+        if is_whole && !function.name.is_empty() {
+            file.function(&function.name, Some(span), Some(count));
+        }
+    }
+    for ((number, line), count) in (1u32..).zip(0..).zip(lines.counts(stretches)) {
         file.line(number, if lines.is_ignored(line) { 1 } else { count });
     }
 }
@@ -509,8 +581,9 @@ impl Mapping<'_> {
 }
 
 fn add_mapped(draft: &mut Draft, functions: &[Function], mapping: &Mapping, paths: &[String]) {
+    let stretches = stretches(functions, |range| mapping.place(range));
     for (own, (path, lines)) in paths.iter().zip(mapping.texts).enumerate() {
-        add(draft.file(path), functions, lines, own, &|range| mapping.place(range));
+        add(draft.file(path), stretches.get(&own).map_or(&[], Vec::as_slice), lines);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Ranges of V8's functions, of several processes added up.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// A stretch of a script that ran so many times, in UTF-16 code units.
@@ -21,14 +22,14 @@ pub(crate) struct Function {
 
 /// Functions of a script, by where they are, with the ranges that each process has.
 #[derive(Default)]
-pub(crate) struct Functions(BTreeMap<(usize, std::cmp::Reverse<usize>), Vec<Function>>);
+pub(crate) struct Functions(BTreeMap<(usize, Reverse<usize>), Vec<Function>>);
 
 impl Functions {
     /// Adds what one process says of a function.
     pub(crate) fn add(&mut self, name: String, is_block: bool, mut ranges: Vec<Range>) {
-        ranges.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+        ranges.sort_by_key(|range| (range.start, Reverse(range.end)));
         if let Some(&Range { start, end, .. }) = ranges.first() {
-            let key = (start, std::cmp::Reverse(end));
+            let key = (start, Reverse(end));
             self.0.entry(key).or_default().push(Function { name, is_block, ranges });
         }
     }
@@ -57,34 +58,88 @@ fn sum(same: &[Function]) -> Vec<Range> {
         .flat_map(|function| &function.ranges)
         .map(|range| (range.start, range.end))
         .collect();
-    bounds.sort_by_key(|&(start, end)| (start, std::cmp::Reverse(end)));
+    bounds.sort_by_key(|&(start, end)| (start, Reverse(end)));
     bounds.dedup();
     let bounds = split(bounds);
-    let mut sums = vec![0u64; bounds.len()];
-    for function in same {
-        // Both in the same order, so that the ranges around one are those still open.
-        let mut open: Vec<Range> = Vec::new();
-        let mut ranges = function.ranges.iter().peekable();
-        for (&(start, end), sum) in bounds.iter().zip(&mut sums) {
+    let mut steps: Vec<Step> = same.iter().flat_map(|function| steps(&function.ranges)).collect();
+    steps.sort_by_key(|step| (step.start, Reverse(step.end)));
+    let mut ends: Vec<usize> = steps.iter().map(|step| step.end).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    // What the innermost range of a process says is the sum of the steps of all those around.
+    let mut around = Around::of(ends);
+    let mut steps = steps.into_iter().peekable();
+    bounds
+        .into_iter()
+        .map(|(start, end)| {
             let stands_before =
-                |range: &&Range| range.start < start || range.start == start && range.end >= end;
-            while let Some(range) = ranges.next_if(|range| stands_before(range)) {
-                close(&mut open, range.start);
-                open.push(*range);
+                |step: &Step| step.start < start || step.start == start && step.end >= end;
+            while let Some(step) = steps.next_if(stands_before) {
+                around.add(step.end, step.by);
             }
-            close(&mut open, start);
-            let innermost = open.iter().rev().find(|range| range.end >= end);
-            *sum = sum.saturating_add(innermost.map_or(0, |range| range.count));
-        }
-    }
-    let ranges = bounds.into_iter().zip(sums);
-    ranges.map(|((start, end), count)| Range { start, end, count }).collect()
+            let count = u64::try_from(around.sum(end).max(0)).unwrap_or(u64::MAX);
+            Range { start, end, count }
+        })
+        .collect()
 }
 
-/// Takes away the ranges that end before this offset; they stand last.
-fn close(open: &mut Vec<Range>, offset: usize) {
-    while open.last().is_some_and(|range| range.end <= offset) {
-        open.pop();
+/// A range of a process, and by how much its count is another than that of the one around it.
+struct Step {
+    start: usize,
+    end: usize,
+    by: i128,
+}
+
+/// The steps of ranges that are sorted, outer ones first.
+fn steps(ranges: &[Range]) -> Vec<Step> {
+    let mut open: Vec<Range> = Vec::new();
+    let mut steps = Vec::with_capacity(ranges.len());
+    for &range in ranges {
+        while open.last().is_some_and(|outer| outer.end < range.end || outer.end <= range.start) {
+            open.pop();
+        }
+        let outer = open.last().map_or(0, |outer| outer.count);
+        let by = i128::from(range.count) - i128::from(outer);
+        steps.push(Step { start: range.start, end: range.end, by });
+        open.push(range);
+    }
+    steps
+}
+
+/// Steps by where they end: a binary indexed tree, whose sums are over all ends from one on.
+struct Around {
+    /// Ascending.
+    ends: Vec<usize>,
+    sums: Vec<i128>,
+}
+
+impl Around {
+    fn of(ends: Vec<usize>) -> Self {
+        let sums = vec![0; ends.len() + 1];
+        Self { ends, sums }
+    }
+
+    /// Position of the first end from this one on, counted from 1 at the last end of all.
+    fn position(&self, end: usize) -> usize {
+        self.ends.len() - self.ends.partition_point(|known| *known < end)
+    }
+
+    fn add(&mut self, end: usize, by: i128) {
+        let mut at = self.position(end).max(1);
+        while let Some(sum) = self.sums.get_mut(at) {
+            *sum += by;
+            at += at & at.wrapping_neg();
+        }
+    }
+
+    fn sum(&self, end: usize) -> i128 {
+        let mut at = self.position(end);
+        let mut sum = 0;
+        while let Some(part) = self.sums.get(at).filter(|_| at > 0) {
+            sum += part;
+            at &= at - 1;
+        }
+        sum
     }
 }
 
@@ -101,17 +156,17 @@ fn split(bounds: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
         }
         let inner = open.partition_point(|outer| *outer >= end);
         let mut from = start;
-        for &outer in open.get(inner..).unwrap_or_default().iter().rev() {
-            if done.len() > most {
-                break;
+        if done.len() <= most {
+            for &outer in open.get(inner..).unwrap_or_default().iter().rev() {
+                done.push((from, outer));
+                from = outer;
             }
-            done.push((from, outer));
-            from = outer;
+            // Takes as long as there are cuts.
+            open.insert(inner, end);
         }
         done.push((from, end));
-        open.insert(inner, end);
     }
-    done.sort_by_key(|&(start, end)| (start, std::cmp::Reverse(end)));
+    done.sort_by_key(|&(start, end)| (start, Reverse(end)));
     done.dedup();
     done
 }
