@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use coverage::{Mode, Profile, Span};
 
 use crate::dotnet::{Code, Statement};
+use crate::limits::Budget;
 use crate::xml::{self, Document, Element, Node};
 use crate::{Format, Notes, Place, Read, ReadError};
 
@@ -45,6 +46,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
     let mut document = Document::new(&text);
     let mut files: HashMap<String, String> = HashMap::new();
     let mut code = Code::default();
+    let mut joins = Budget::of_names();
     // Types and methods around, each with the statements that are its own.
     let mut open: Vec<(String, Vec<Statement>)> = Vec::new();
     while let Some(node) = document.next()? {
@@ -89,6 +91,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
                     if statements.iter().any(|statement| !files.contains_key(&statement.file)) {
                         notes.add(name, "statements of a file that is not listed are left out");
                     }
+                    joins.take(open.iter().map(|(name, _)| name.len()).sum())?;
                     let names = open.iter().map(|(name, _)| name.as_str());
                     let names: Vec<_> =
                         names.chain([short(&own)]).filter(|n| !n.is_empty()).collect();

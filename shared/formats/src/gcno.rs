@@ -19,6 +19,7 @@ use coverage::{BranchKind, Mode, Position, Profile, Span};
 use crate::draft::{Draft, FileDraft};
 use crate::gcno_file::{self, FunctionCounts, Graph, Graphs, Head};
 use crate::gcno_lines::{self, Content, Flow, Row};
+use crate::limits::Budget;
 use crate::symbols::demangled;
 use crate::{Format, Member, Notes, Place, Read, ReadError, Results, Together, gcov_json};
 
@@ -153,6 +154,8 @@ fn profile(
         let note = format!("counts of function {} do not tell all that ran", flow.graph.name);
         notes.add(name, note);
     }
+    let n_names = graphs.sources.names.len();
+    Budget::of_names().take(n_names.saturating_mul(graphs.folder.len()))?;
     Ok(draft(&graphs, &flows, name, notes).finish(Mode::Count, name, notes))
 }
 
@@ -166,10 +169,12 @@ fn counters(
     if !found.is_whole {
         notes.add(&member.name, "ends without a mark: some counters may be missing");
     }
-    let known: HashMap<u32, &Graph> = graphs.functions.iter().map(|row| (row.ident, row)).collect();
+    let n_arcs = |row: &Graph| row.arcs.iter().filter(|arc| !arc.is_on_tree()).count();
+    let known = graphs.functions.iter().map(|row| (row.ident, (row, n_arcs(row))));
+    let known: HashMap<u32, (&Graph, usize)> = known.collect();
     found.functions.retain(|row| known.contains_key(&row.ident));
     for row in &found.functions {
-        let Some(graph) = known.get(&row.ident) else { continue };
+        let Some(&(graph, n_arcs)) = known.get(&row.ident) else { continue };
         let place = Place::Byte(row.offset);
         if row.checksums != graph.checksums {
             let [a, b] = row.checksums;
@@ -180,7 +185,6 @@ fn counters(
             );
             return Err(ReadError::malformed(place, reason));
         }
-        let n_arcs = graph.arcs.iter().filter(|arc| !arc.is_on_tree()).count();
         if let Some(n) = row.arcs.as_ref().map(Vec::len).filter(|&n| n != 0 && n != n_arcs) {
             let reason = format!("{n} counters for {n_arcs} arcs of function {}", graph.name);
             return Err(ReadError::malformed(place, reason));
@@ -190,10 +194,11 @@ fn counters(
 }
 
 /// Counts that can't be, of one pair.
-#[derive(Default)]
 struct Odd {
     negative: u64,
     too_large: u64,
+    /// Ways of blocks that may still be told; none once there were too many.
+    n_arms: usize,
 }
 
 impl Odd {
@@ -208,7 +213,10 @@ impl Odd {
 
 fn draft(graphs: &Graphs, flows: &[Flow<'_>], name: &str, notes: &mut Notes) -> Draft {
     let mut draft = Draft::default();
-    let mut odd = Odd::default();
+    // A block mostly is on one line, with its arms and conditions.
+    let n_arms = flows.iter().map(|flow| flow.arcs.len() + flow.decisions.len()).sum::<usize>();
+    let n_arms = n_arms.saturating_mul(8).saturating_add(1_000);
+    let mut odd = Odd { negative: 0, too_large: 0, n_arms };
     let paths: Vec<String> =
         graphs.sources.names.iter().map(|path| gcov_json::joined(&graphs.folder, path)).collect();
     let path = |source: usize| paths.get(source).map(String::as_str).unwrap_or_default();
@@ -248,6 +256,9 @@ fn draft(graphs: &Graphs, flows: &[Flow<'_>], name: &str, notes: &mut Notes) -> 
         let graph = own.or(open.last().map(|(_, graph)| *graph));
         let instance = graph.map(|graph| graph.name.as_str()).unwrap_or_default();
         add_arms(file, flows, row, &content, instance, &mut odd);
+        if odd.n_arms == 0 {
+            notes.add(name, "its lines claim more branches than it has arcs: some are left out");
+        }
     }
     if odd.negative > 0 {
         let n = odd.negative;
@@ -272,15 +283,17 @@ fn add_arms(
     let (mut n_arms, mut n_decisions) = (0, 0);
     for &(function, block) in &content.forks {
         let Some(flow) = flows.get(function) else { continue };
+        let n = flow.arcs_of(block).len() + flow.decisions_of(block).count() + 1;
+        odd.n_arms = odd.n_arms.saturating_sub(n);
+        if odd.n_arms == 0 {
+            return;
+        }
         for count in flow.arms(block) {
             let label = n_arms.to_string();
             file.arm(BranchKind::Branch, place, instance, &label, odd.count(count));
             n_arms += 1;
         }
-        let decisions = flow.graph.decisions.iter().zip(&flow.decisions);
-        for (&(_, n_conditions), &(seen_true, seen_false)) in
-            decisions.filter(|((at, _), _)| *at == block)
-        {
+        for (n_conditions, seen_true, seen_false) in flow.decisions_of(block) {
             let name = format!("{instance} {n_decisions}");
             n_decisions += 1;
             for index in 0..n_conditions {

@@ -21,6 +21,8 @@ pub(crate) struct Flow<'a> {
     entering: Vec<Vec<usize>>,
     /// Of each decision: conditions that were true, and that were false.
     pub(crate) decisions: Vec<(u64, u64)>,
+    /// Positions of the decisions of each block that has any.
+    decisions_of: BTreeMap<usize, Vec<usize>>,
     /// Whether the counters were enough to tell all counts.
     pub(crate) is_solved: bool,
 }
@@ -41,8 +43,12 @@ impl<'a> Flow<'a> {
             leaving: vec![Vec::new(); n_blocks],
             entering: vec![Vec::new(); n_blocks],
             decisions: vec![(0, 0); graph.decisions.len()],
+            decisions_of: BTreeMap::new(),
             is_solved: true,
         };
+        for (index, (block, _)) in graph.decisions.iter().enumerate() {
+            flow.decisions_of.entry(*block).or_default().push(index);
+        }
         for (index, arc) in graph.arcs.iter().enumerate() {
             if let Some(leaving) = flow.leaving.get_mut(arc.from) {
                 leaving.push(index);
@@ -143,7 +149,16 @@ impl<'a> Flow<'a> {
         leaving.iter().filter(is_real).filter(move |_| several).map(|&arc| self.count_of(arc))
     }
 
-    fn arcs_of(&self, block: usize) -> &[usize] {
+    /// Decisions of a block: how many conditions each has, and which of them were true and false.
+    pub(crate) fn decisions_of(&self, block: usize) -> impl Iterator<Item = (u32, u64, u64)> {
+        self.decisions_of.get(&block).into_iter().flatten().filter_map(|&index| {
+            let (_, n_conditions) = self.graph.decisions.get(index)?;
+            let (seen_true, seen_false) = self.decisions.get(index)?;
+            Some((*n_conditions, *seen_true, *seen_false))
+        })
+    }
+
+    pub(crate) fn arcs_of(&self, block: usize) -> &[usize] {
         self.leaving.get(block).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -271,16 +286,19 @@ pub(crate) fn count(
         let mut blocks: Vec<usize> = same.iter().map(|row| row.1).collect();
         blocks.sort_unstable();
         let is_here = |block: usize| blocks.binary_search(&block).is_ok();
-        for &block in &blocks {
+        for same in blocks.chunk_by(|a, b| a == b) {
+            let Some(&block) = same.first() else { continue };
+            let mut entered = 0i128;
             // A block that is the first of its function is entered from nowhere.
             if is_clang && block == 0 {
-                total += flow.arcs_of(block).iter().map(|&arc| flow.count_of(arc)).sum::<i128>();
+                entered += flow.arcs_of(block).iter().map(|&arc| flow.count_of(arc)).sum::<i128>();
             }
             for &arc in flow.entering.get(block).into_iter().flatten() {
                 if flow.graph.arcs.get(arc).is_some_and(|arc| !is_here(arc.from)) {
-                    total += flow.count_of(arc);
+                    entered += flow.count_of(arc);
                 }
             }
+            total += entered * i128::try_from(same.len()).unwrap_or(0);
         }
         blocks.dedup();
         match Loops::new(flow, &blocks, steps).run() {

@@ -28,6 +28,7 @@ use coverage::{BranchKind, Fraction, Mode, Profile, Span};
 use crate::bytes::{Cursor, malformed};
 use crate::draft::{Draft, Join};
 use crate::java_class::{self, Class};
+use crate::limits::Budget;
 use crate::{Format, Member, Notes, Place, Read, ReadError, Results, Together};
 use crate::{jacoco_filters, jacoco_flow, jacoco_xml, java_code};
 
@@ -187,6 +188,7 @@ fn with_classes(
 ) -> Result<Profile, ReadError> {
     check_builds(passed, classes, name, notes)?;
     let mut draft = Draft::new(Join::Max);
+    let mut joins = Budget::of_names();
     let mut files: BTreeMap<(&str, &str), Lines> = BTreeMap::new();
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     // Of several builds of a class, that which ran.
@@ -208,7 +210,7 @@ fn with_classes(
             notes.add(given.name, "does not name its source, and is left out");
             continue;
         };
-        let methods = match methods(class, probes) {
+        let methods = match methods(class, probes, &mut joins) {
             Ok(Some(methods)) => methods,
             Ok(None) => {
                 notes.add(given.name, "has subroutines of Java 5 or older, and is left out");
@@ -222,6 +224,8 @@ fn with_classes(
         if methods.is_empty() {
             continue;
         }
+        let n_names = methods.len() + 1;
+        joins.take(n_names.saturating_mul(class.name.len() + source.len()))?;
         let package = class.name.rsplit_once('/').map_or("", |(package, _)| package);
         let path = joined(package, source);
         let prefix = prefix(class, package, source);
@@ -301,7 +305,11 @@ struct Told {
 }
 
 /// Methods of a class with code in them; `None` if it can't be told where their probes are.
-fn methods(class: &Class<'_>, probes: &[bool]) -> Result<Option<Vec<Told>>, ReadError> {
+fn methods(
+    class: &Class<'_>,
+    probes: &[bool],
+    joins: &mut Budget,
+) -> Result<Option<Vec<Told>>, ReadError> {
     let mut next = 0;
     let mut found = Vec::new();
     for method in &class.methods {
@@ -312,6 +320,7 @@ fn methods(class: &Class<'_>, probes: &[bool]) -> Result<Option<Vec<Told>>, Read
             continue;
         }
         let ignored = jacoco_filters::ignored(class, method, code, &instructions, &mut covered);
+        joins.take(method.name.len() + method.descriptor.len())?;
         let name = format!("{}{}", method.name, jacoco_xml::parameters(&method.descriptor));
         let mut told = Told { name, is_hit: false, lines: Lines::new() };
         let mut n_instructions = 0;

@@ -32,6 +32,7 @@ use std::fmt::Write as _;
 use coverage::{BranchKind, Fraction, Mode, Profile, Span};
 
 use crate::draft::{Draft, FileDraft, Join};
+use crate::limits::Budget;
 use crate::outline::{self, FileOutline, FunctionOutline};
 use crate::xml::{self, Document, Element, Node, escape};
 use crate::{Format, Notes, Read, ReadError, Write};
@@ -68,6 +69,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
     let text = xml::decode(bytes);
     let mut document = Document::new(&text);
     let mut draft = Draft::new(Join::Max);
+    let mut joins = Budget::of_names();
     let mut groups: Vec<String> = Vec::new();
     let mut package: Option<Package> = None;
     while let Some(node) = document.next()? {
@@ -77,6 +79,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
                     groups.push(element.attribute("name").unwrap_or_default().to_owned());
                 }
                 ("package", None) => {
+                    joins.take(groups.iter().map(String::len).sum())?;
                     let depth = document.path().len();
                     package = Some(Package::new(&element, &groups, depth));
                 }
@@ -87,7 +90,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
                 let depth = document.path().len();
                 if package.as_ref().is_some_and(|package| depth < package.depth) {
                     if let Some(package) = package.take() {
-                        package.finish(&mut draft, name, notes);
+                        package.finish(&mut draft, &mut joins, name, notes)?;
                     }
                 } else if package.is_none() && depth < groups.len() + 1 {
                     groups.pop();
@@ -231,7 +234,15 @@ impl Package {
         Ok(())
     }
 
-    fn finish(self, draft: &mut Draft, name: &str, notes: &mut Notes) {
+    fn finish(
+        self,
+        draft: &mut Draft,
+        joins: &mut Budget,
+        name: &str,
+        notes: &mut Notes,
+    ) -> Result<(), ReadError> {
+        let n_names = self.files.len() + self.classes.len() + 1;
+        joins.take(n_names.saturating_mul(self.module.len() + self.path.len()))?;
         let package = match (self.module.as_str(), self.path.as_str()) {
             ("", path) => path.to_owned(),
             (module, "") => module.to_owned(),
@@ -253,11 +264,13 @@ impl Package {
             let prefix = self.prefix(class, file);
             let file = draft.file_in(&package, &self.module, &path);
             for method in &class.methods {
+                joins.take(prefix.len())?;
                 let count = method.hit.map(|(_, hit)| u64::from(hit));
                 let name = format!("{prefix}{}", method.name);
                 file.function(&name, method.line.map(Span::line), count);
             }
         }
+        Ok(())
     }
 
     /// The source file of a class. What is older than JaCoCo 0.8.2 does not say; there it is the

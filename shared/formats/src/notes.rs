@@ -1,6 +1,7 @@
 //! What a reader put up with.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::limits;
 
@@ -9,6 +10,8 @@ use crate::limits;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notes {
     notes: Vec<Note>,
+    /// Positions of those, by file and what they say.
+    positions: HashMap<String, HashMap<Cow<'static, str>, usize>>,
     n_left_out: u64,
 }
 
@@ -26,13 +29,21 @@ pub struct Note {
 impl Notes {
     /// Notes an oddity of a file.
     pub fn add(&mut self, file: &str, what: impl Into<Cow<'static, str>>) {
+        self.add_times(file, what, 1);
+    }
+
+    /// Notes an oddity of a file that was met so often.
+    pub(crate) fn add_times(&mut self, file: &str, what: impl Into<Cow<'static, str>>, times: u64) {
         let what = what.into();
-        if let Some(note) = self.notes.iter_mut().rev().find(|n| n.file == file && n.what == what) {
-            note.times += 1;
+        let known = self.positions.get(file).and_then(|of_file| of_file.get(&what));
+        if let Some(note) = known.and_then(|at| self.notes.get_mut(*at)) {
+            note.times += times;
         } else if self.notes.len() < limits::NOTES {
-            self.notes.push(Note { file: file.to_owned(), what, times: 1 });
+            let of_file = self.positions.entry(file.to_owned()).or_default();
+            of_file.insert(what.clone(), self.notes.len());
+            self.notes.push(Note { file: file.to_owned(), what, times });
         } else {
-            self.n_left_out += 1;
+            self.n_left_out += times;
         }
     }
 

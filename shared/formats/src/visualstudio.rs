@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use coverage::{Mode, Profile, Span};
 
 use crate::dotnet::{Code, Statement};
+use crate::limits::Budget;
 use crate::xml::{self, Document, Element, Node};
 use crate::{Format, Notes, Read, ReadError};
 
@@ -46,6 +47,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
     let mut document = Document::new(&text);
     let mut module = Module::default();
     let mut code = Code::default();
+    let mut joins = Budget::of_names();
     while let Some(node) = document.next()? {
         match node {
             Node::Open(element) => module.open(&element)?,
@@ -57,7 +59,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
             Node::Close => match document.path().last() {
                 // The element that closed was in this one.
                 Some(&"Method") if module.fields.contains_key("LnStart") => module.line(),
-                Some(&"Class") => module.end_of_method(),
+                Some(&"Class") => module.end_of_method(&mut joins)?,
                 Some(&"modules") => std::mem::take(&mut module).tell(&mut code, name, notes),
                 Some(&"CoverageDSPriv") => module.end_of_source(),
                 _ => {}
@@ -124,13 +126,15 @@ impl Module<'_> {
         self.statements.push(Statement { file, span, count: u64::from(covered < 2) });
     }
 
-    fn end_of_method(&mut self) {
+    fn end_of_method(&mut self, joins: &mut Budget) -> Result<(), ReadError> {
         let statements = std::mem::take(&mut self.statements);
         if !statements.is_empty() {
             let class = self.fields.get("ClassName").map_or("", String::as_str);
             let name = self.fields.get("MethodName").map_or("", String::as_str);
+            joins.take(class.len() + name.len())?;
             self.methods.push((format!("{class}.{name}"), statements));
         }
+        Ok(())
     }
 
     fn end_of_source(&mut self) {
