@@ -31,6 +31,7 @@ use std::fmt::Write as _;
 use coverage::{BranchKind, Fraction, Mode, Profile, Span};
 
 use crate::draft::{Draft, FileDraft, Join};
+use crate::limits::Budget;
 use crate::outline::{self, FileOutline, LineOutline};
 use crate::xml::{self, Document, Element, Node, escape};
 use crate::{Format, Notes, Read, ReadError, Write};
@@ -61,6 +62,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
     let mut document = Document::new(&text);
     let mut draft = Draft::new(Join::Max);
     let mut usual = Meaning::TrueAndFalse;
+    let mut joins = Budget::of_names();
     let mut package = String::new();
     let mut file: Option<CloverFile> = None;
     while let Some(node) = document.next()? {
@@ -71,6 +73,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
                 }
                 "package" => package = element.attribute("name").unwrap_or_default().to_owned(),
                 "file" => {
+                    joins.take(package.len())?;
                     let depth = document.path().len();
                     let is_test = document.path().contains(&"testproject");
                     file = Some(CloverFile::new(&element, &package, depth, is_test));
@@ -80,7 +83,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
             (Node::Open(element), Some(file)) => {
                 let parent = document.path().iter().rev().nth(1).copied();
                 match (element.name, parent) {
-                    ("line", _) => file.line(&element, &mut draft, name, notes)?,
+                    ("line", _) => file.line(&element, &mut draft)?,
                     ("metrics", Some("file")) => {
                         let declared = |total, covered| -> Result<_, ReadError> {
                             let covered = element.number(covered)?.unwrap_or(0);
@@ -164,17 +167,11 @@ impl CloverFile {
         }
     }
 
-    fn line(
-        &mut self,
-        element: &Element<'_>,
-        draft: &mut Draft,
-        name: &str,
-        notes: &mut Notes,
-    ) -> Result<(), ReadError> {
+    fn line(&mut self, element: &Element<'_>, draft: &mut Draft) -> Result<(), ReadError> {
         element.required("num")?;
         let number = element.line("num")?.unwrap_or(0);
         self.is_test = false;
-        let mut count = |attribute| element.count(attribute, name, notes);
+        let count = |attribute| element.count(attribute);
         match element.attribute("type") {
             Some("method") => {
                 let count = count("count")?;
@@ -461,7 +458,7 @@ mod tests {
              signature='f(int) : void' count='2'/><line num='4' type='cond' truecount='0' \
              falsecount='2'/><line num='4' type='cond' truecount='0' falsecount='0'/></file>\
              </package><file name='/lib/b.php'><metrics conditionals='4' coveredconditionals='1'/>\
-             <line num='1' type='stmt' count='-1'/></file></project><testproject><file \
+             <line num='1' type='stmt' count='0'/></file></project><testproject><file \
              name='dummy'/></testproject><project>",
         );
         assert_eq!(
@@ -470,13 +467,7 @@ mod tests {
              package com/acme - -\nfile com/acme/A.java\nfunction -\nline 4 2\n\
              function f(int) 3 2\nbranch 4 - true=0 false=2\nbranch 4 1 true=0 false=0\n"
         );
-        assert_eq!(
-            notes,
-            [
-                "negative counts are taken for 0",
-                "/lib/b.php: 1 of 4 branches were taken, but not on which lines"
-            ]
-        );
+        assert_eq!(notes, ["/lib/b.php: 1 of 4 branches were taken, but not on which lines"]);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //!
 //! What the model can't keep: messages.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use coverage::{BranchKind, Mode, Profile, Span};
@@ -141,10 +142,17 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
     let mut draft = Draft::default();
     for (path, lines) in &report.coverage.0 {
         let file = draft.file(path);
+        let mut odd: BTreeMap<&str, u64> = BTreeMap::new();
         for (line, value) in &lines.0 {
-            if let Err(what) = add(file, line, value) {
-                notes.add(name, format!("{path}: {what}"));
+            if let Value::Count(count) = value {
+                count.count(|| format!("{path}: line {line}"))?;
             }
+            if let Err(what) = add(file, line, value) {
+                *odd.entry(what).or_default() += 1;
+            }
+        }
+        for (what, n) in odd {
+            notes.add_times(name, format!("{path}: {what}"), n);
         }
     }
     Ok(draft.finish(Mode::Count, name, notes))
@@ -156,10 +164,7 @@ fn add(file: &mut FileDraft, line: &str, value: &Value) -> Result<(), &'static s
     match value {
         Value::Nothing => {}
         Value::Count(count) => {
-            file.line(line, count.count());
-            if count.is_negative() {
-                return Err("a negative count, read as 0");
-            }
+            file.line(line, count.checked().unwrap_or(0));
         }
         Value::Text(text) => {
             if let Ok(count) = text.parse() {
@@ -195,14 +200,14 @@ mod tests {
 
     #[test]
     fn lines_are_a_list_or_have_numbers() {
-        let text = r#"{"messages":{},"coverage":{"b.py":[null,1,0,true,"1/2","0/2",-1,null],
+        let text = r#"{"messages":{},"coverage":{"b.py":[null,1,0,true,"1/2","0/2",-0.0,null],
             "a.py":{"1":0,"2":5.0,"3":"2/3","4":null,"x":1,"5":"many","6":"7","0":1}}}"#;
         let expected = "mode count\npackage - - -\nfile a.py\nfunction -\nline 1 0\nline 2 5\n\
                         line 3 1\nline 6 7\nbranch 3 - 2/3\nfile b.py\nfunction -\nline 1 1\n\
                         line 2 0\nline 3 1\nline 4 1\nline 5 0\nline 6 0\nbranch 4 - 1/2\n\
-                        branch 5 - 0/2\nb.py: a negative count, read as 0\n\
-                        a.py: a row whose key is no line, left out\n\
+                        branch 5 - 0/2\n\
                         a.py: a row that is no count, left out\n\
+                        a.py: a row whose key is no line, left out\n\
                         a.py: 1 rows with impossible numbers are left out\n";
         assert_eq!(read_text(text).unwrap(), expected);
     }
@@ -212,6 +217,10 @@ mod tests {
         let error = read_text("{\"coverage\":\n{\"a\":[[1]]}}").unwrap_err();
         assert!(error.starts_with("line 2, column 7: invalid type: sequence"), "{error}");
         assert_eq!(read_text("{\"coverage\":{}}").unwrap_err(), "the report lists no files");
+        assert_eq!(
+            read_text("{\"coverage\":{\"a.c\":{\"7\":-1}}}").unwrap_err(),
+            "a.c: line 7: count -1 is below zero: its counter wrapped or was overwritten"
+        );
     }
 
     #[test]

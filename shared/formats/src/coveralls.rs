@@ -97,10 +97,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
     for SourceFile { name: path, coverage, branches } in report.source_files {
         let file = draft.file(&path);
         for (line, count) in (1u32..).zip(&coverage.0).filter(|(_, count)| count.is_some()) {
-            if count.is_negative() {
-                notes.add(name, format!("{path}: a negative count, read as 0"));
-            }
-            file.line(line, count.count());
+            file.line(line, count.count(|| format!("{path}: line {line}"))?);
         }
         let branches = branches.unwrap_or_default();
         let (quads, rest) = branches.as_chunks::<4>();
@@ -108,9 +105,12 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
             notes.add(name, format!("{path}: the last branch is cut, and left out"));
         }
         for [line, block, arm, count] in quads {
-            let span = Span::line(line.position().unwrap_or(0));
-            let (block, arm) = (block.count().to_string(), arm.count().to_string());
-            file.arm(BranchKind::Branch, span, &block, &arm, count.count());
+            let line = line.position().unwrap_or(0);
+            let label = |number: &Number| number.checked().unwrap_or(0).to_string();
+            let (block, arm) = (label(block), label(arm));
+            let what = || format!("{path}: line {line}, branch {block}, arm {arm}");
+            let count = count.count(what)?;
+            file.arm(BranchKind::Branch, Span::line(line), &block, &arm, count);
         }
     }
     Ok(draft.finish(Mode::Count, name, notes))
@@ -212,12 +212,11 @@ mod tests {
     #[test]
     fn lines_may_be_a_text_and_branches_come_in_fours() {
         let text = r#"{"git":{"source_files":[]},"source_files":[
-            {"name":"b.c","coverage":"[1,null,-2]","branches":[1,0,0,3,1,0,1,0,1]},
+            {"name":"b.c","coverage":"[1,null,0]","branches":[1,0,0,3,1,0,1,0,1]},
             {"name":"a.c","coverage":[null,5],"branches":null},
             {"name":"a.c","coverage":[0,2.0]},{"name":"c.c"}]}"#;
         let expected = "mode count\npackage - - -\nfile a.c\nfunction -\nline 1 0\nline 2 7\n\
                         file b.c\nfunction -\nline 1 1\nline 3 0\nbranch 1 0 0=3 1=0\nfile c.c\n\
-                        b.c: a negative count, read as 0\n\
                         b.c: the last branch is cut, and left out\n";
         assert_eq!(read_text(text).unwrap(), expected);
     }
@@ -253,6 +252,14 @@ mod tests {
         assert_eq!(error.unwrap_err(), "line 2, column 13: expected value");
         let error = read_text("{\"source_files\":[]}").unwrap_err();
         assert_eq!(error, "the report lists no files");
+        let why = "is below zero: its counter wrapped or was overwritten";
+        for (file, what) in [
+            (r#""coverage":[1,null,-2]"#, "line 3: count -2"),
+            (r#""coverage":[1],"branches":[7,0,1,-9]"#, "line 7, branch 0, arm 1: count -9"),
+        ] {
+            let text = format!(r#"{{"source_files":[{{"name":"a.c",{file}}}]}}"#);
+            assert_eq!(read_text(&text).unwrap_err(), format!("a.c: {what} {why}"));
+        }
     }
 
     #[test]

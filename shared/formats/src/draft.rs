@@ -4,6 +4,7 @@
 //! gives the profile. Rows with absurd numbers are left out, with a note.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use coverage::{BranchKind, FileIdx, Mode, Profile, ProfileBuilder, Span, Unit, UnitIdx, UnitKind};
 
@@ -51,6 +52,8 @@ pub(crate) struct FileDraft {
     owners: HashMap<String, u32>,
     functions: Vec<FunctionRow>,
     arms: Vec<ArmRow>,
+    /// The name of the branch that came last: its arms mostly follow each other.
+    last_name: Rc<str>,
     tallies: Vec<TallyRow>,
     contexts: BTreeMap<String, Vec<u32>>,
     n_left_out: u64,
@@ -67,7 +70,7 @@ struct FunctionRow {
 struct ArmRow {
     kind: BranchKind,
     span: Span,
-    name: String,
+    name: Rc<str>,
     label: String,
     count: u64,
 }
@@ -222,7 +225,7 @@ impl FileDraft {
         }
     }
 
-    /// An arm of the branch that is at this place and has this name.
+    /// An arm of the branch that is at this place and has this name, of which the start counts.
     pub(crate) fn arm(
         &mut self,
         kind: BranchKind,
@@ -232,7 +235,13 @@ impl FileDraft {
         count: u64,
     ) {
         if self.fits(span) {
-            let (name, label) = (name.to_owned(), label.to_owned());
+            let most = name.len().min(limits::BRANCH_NAME);
+            let end = (0..=most).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
+            let name = name.get(..end).unwrap_or(name);
+            if *self.last_name != *name {
+                self.last_name = name.into();
+            }
+            let (name, label) = (Rc::clone(&self.last_name), label.to_owned());
             self.arms.push(ArmRow { kind, span, name, label, count });
         }
     }
@@ -343,6 +352,22 @@ fn build_arms(
         for (label, count) in arms {
             builder.arm(label, count.min(most));
         }
+    }
+}
+
+/// Names of branches, which of a place are told apart by a number.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// How many there are of a kind at a place.
+    n_of: HashMap<(Span, String), u32>,
+}
+
+impl Names {
+    /// The kind, with a number behind it unless it is the first of its place.
+    pub(crate) fn unique(&mut self, span: Span, kind: &str) -> String {
+        let n = self.n_of.entry((span, kind.to_owned())).or_default();
+        *n = n.saturating_add(1);
+        if *n > 1 { format!("{kind}-{n}") } else { kind.to_owned() }
     }
 }
 

@@ -69,6 +69,17 @@ impl ReadError {
         Self { fault: Fault::Limit, place, reason: reason.into() }
     }
 
+    /// A count of this is below zero, which no count of anything that ran is: a counter wrapped,
+    /// or was overwritten.
+    pub(crate) fn negative(
+        place: Place,
+        what: impl fmt::Display,
+        count: impl fmt::Display,
+    ) -> Self {
+        let why = "is below zero: its counter wrapped or was overwritten";
+        Self::malformed(place, format!("{what}: count {count} {why}"))
+    }
+
     /// The error of a part that starts `base` bytes into the whole.
     pub(crate) fn shifted(mut self, base: usize) -> Self {
         if let Place::Byte(offset) = &mut self.place {

@@ -14,11 +14,13 @@
 //!
 //! Not kept: blocks, calls, and whether an arm is a fall-through or throws.
 
+
 use coverage::{BranchKind, Mode, Position, Profile, Span};
 use serde::Deserialize;
 
 use crate::draft::{Draft, FileDraft};
-use crate::{Format, Notes, Place, Read, ReadError, json, limits};
+use crate::limits::{self, Budget};
+use crate::{Format, Notes, Place, Read, ReadError, json};
 
 /// The format.
 pub const FORMAT: Format = Format {
@@ -112,42 +114,46 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
         notes.add(name, note);
     }
     let mut draft = Draft::default();
-    let mut negative = 0u64;
+    let mut joins = Budget::of_names();
     for row in document.files {
-        let file = draft.file(&joined(&document.current_working_directory, &row.file));
+        joins.take(document.current_working_directory.len())?;
+        let path = joined(&document.current_working_directory, &row.file);
+        let file = draft.file(&path);
         for function in row.functions {
             let span = extent(&function);
             let name = match function.demangled_name.as_str() {
                 "" => &function.name,
                 name => name,
             };
-            negative += u64::from(function.execution_count.is_negative());
-            file.function(name, Some(span), Some(function.execution_count.count()));
+            let count = function.execution_count.count(|| format!("{path}: function {name}"))?;
+            file.function(name, Some(span), Some(count));
         }
-        row.lines.iter().for_each(|line| negative += add_line(file, line));
-    }
-    if negative > 0 {
-        notes
-            .add(name, format!("{negative} counts are negative, and taken for 0: they overflowed"));
+        row.lines.iter().try_for_each(|line| add_line(file, &path, line))?;
     }
     Ok(draft.finish(Mode::Count, name, notes))
 }
 
-/// Adds a line with its branches and conditions; how many of its counts are negative.
-pub(crate) fn add_line(file: &mut FileDraft, row: &LineRow) -> u64 {
-    let mut negative = u64::from(row.count.is_negative());
-    file.line(row.line_number, row.count.count());
+/// Adds a line of the file of this path with its branches and conditions.
+///
+/// # Errors
+/// A count is negative.
+pub(crate) fn add_line(
+    file: &mut FileDraft,
+    path: &str,
+    row: &LineRow,
+) -> Result<(), ReadError> {
+    let here = || format!("{path}: line {}", row.line_number);
+    file.line(row.line_number, row.count.count(here)?);
     let place = Span::line(row.line_number);
     let instance = row.function_name.as_deref().unwrap_or_default();
     for (index, arm) in row.branches.iter().enumerate() {
-        negative += u64::from(arm.count.is_negative());
-        file.arm(BranchKind::Branch, place, instance, &index.to_string(), arm.count.count());
+        let count = arm.count.count(|| format!("{}, branch {index}", here()))?;
+        file.arm(BranchKind::Branch, place, instance, &index.to_string(), count);
     }
     for (decision, condition) in row.conditions.iter().enumerate() {
-        let name = format!("{instance} {decision}");
-        condition.tell(file, place, name.trim());
+        condition.tell(file, place, format!("{instance} {decision}").trim());
     }
-    negative
+    Ok(())
 }
 
 impl ConditionRow {
@@ -212,7 +218,7 @@ mod tests {
               {"line_number": 3, "function_name": "_Zi", "count": 3, "branches": [
                 {"count": 2, "throw": false}, {"count": 1, "throw": true}],
                "conditions": [{"count": 4, "covered": 3, "not_covered_false": [], "not_covered_true": [1]}]},
-              {"line_number": 3, "function_name": "_Zd", "count": -1, "branches": [{"count": 0}]}]}]}"#;
+              {"line_number": 3, "function_name": "_Zd", "count": 0, "branches": [{"count": 0}]}]}]}"#;
         let mut notes = Notes::default();
         let profile = read("a", text.as_bytes(), &mut notes).unwrap();
         assert_eq!(
@@ -221,7 +227,36 @@ mod tests {
              function f<int>() 2.1,4.2 3\nbranch 3 _Zd 0=0\nbranch 3 _Zi 0=2 1=1\n\
              condition 3 _Zi%200 0t=1 0f=1 1t=0 1f=1\n"
         );
-        assert!(notes.all()[0].what.contains("1 counts are negative"));
+    }
+
+    #[test]
+    fn a_count_that_wrapped_is_refused() {
+        let refused = |function: i64, line: i64, arm: i64| {
+            let text = format!(
+                r#"{{"gcc_version": "14", "current_working_directory": "/b", "files": [{{
+                "file": "a.c", "functions": [{{"name": "f", "start_line": 1,
+                "execution_count": {function}}}], "lines": [{{"line_number": 7,
+                "count": {line}, "branches": [{{"count": 3}}, {{"count": {arm}}}]}}]}}]}}"#
+            );
+            read("a", text.as_bytes(), &mut Notes::default()).unwrap_err().to_string()
+        };
+        let why = "is below zero: its counter wrapped or was overwritten";
+        assert_eq!(refused(-1, 0, 0), format!("/b/a.c: function f: count -1 {why}"));
+        assert_eq!(refused(0, i64::MIN, 0), format!("/b/a.c: line 7: count {} {why}", i64::MIN));
+        assert_eq!(refused(0, 1, -9), format!("/b/a.c: line 7, branch 1: count -9 {why}"));
+    }
+
+    #[test]
+    fn folders_that_would_fill_the_memory_are_refused() {
+        let file = format!("{{\"file\": \"{}\"}},", "a");
+        let text = format!(
+            r#"{{"gcc_version": "14", "current_working_directory": "/{}",
+            "files": [{}{{"file": "b"}}]}}"#,
+            "d".repeat(limits::JOINED_BYTES / 1_000),
+            file.repeat(1_000)
+        );
+        let error = read("a", text.as_bytes(), &mut Notes::default()).unwrap_err();
+        assert_eq!(error.to_string(), "more than 268435456 bytes of names that are put together");
     }
 
     #[test]

@@ -289,10 +289,6 @@ fn count(text: &str) -> Option<u64> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(text.parse().unwrap_or(u64::MAX));
     }
-    // A count that overflowed is negative.
-    if text.strip_prefix('-').is_some_and(|rest| rest.parse::<u64>().is_ok()) {
-        return Some(0);
-    }
     let (number, scale) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let power = "kMGTPEZY".find(scale)? + 1;
     let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));

@@ -95,16 +95,14 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
     for row in document.files {
         let file = draft.file(&row.file);
         for line in row.lines.iter().filter(|line| !line.noncode && !line.excluded) {
-            add_line(file, &line.line);
+            add_line(file, &row.file, &line.line)?;
         }
         for function in row.functions.iter().filter(|function| !function.excluded) {
             let name = function.demangled_name.as_ref().or(function.name.as_ref());
+            let name = name.map_or("", String::as_str);
             let span = (function.lineno > 0).then(|| Span::line(function.lineno));
-            file.function(
-                name.map_or("", String::as_str),
-                span,
-                Some(function.execution_count.count()),
-            );
+            let what = || format!("{}: function {name}", row.file);
+            file.function(name, span, Some(function.execution_count.count(what)?));
         }
     }
     Ok(draft.finish(Mode::Count, name, notes))

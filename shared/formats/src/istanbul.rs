@@ -23,13 +23,13 @@
 //! What the model can't keep: `inputSourceMap` (positions are then of the generated code, which a
 //! note says), which part of a function is its name, and the truth counts `bT`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use coverage::{BranchKind, FunctionIdx, Mode, Position, Profile, Span, UnitIdx, UnitKind};
 use serde::Deserialize;
 
-use crate::draft::{Draft, FileDraft};
+use crate::draft::{Draft, FileDraft, Names};
 use crate::json::{self, Number, Pairs};
 use crate::{Format, Notes, Place, Read, ReadError, Write, text};
 
@@ -157,7 +157,8 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
             notes.add(name, format!("{path}: {note}"));
         }
         let mut doubts = Doubts::default();
-        add(draft.file(&text::path_of_url(&path)), &statements, &entry, &mut doubts);
+        let file = draft.file(&text::path_of_url(&path));
+        add(file, &path, &statements, &entry, &mut doubts)?;
         doubts.tell(name, &path, notes);
     }
     if draft.is_empty() {
@@ -173,7 +174,6 @@ struct Doubts {
     n_unknown: u64,
     n_unplaced: u64,
     n_uneven: u64,
-    n_negative: u64,
 }
 
 impl Doubts {
@@ -183,18 +183,11 @@ impl Doubts {
             (self.n_unknown, "counts of statements, functions or branches that it does not list"),
             (self.n_unplaced, "statements, functions or branches without a line are left out"),
             (self.n_uneven, "branches with more or fewer counts than arms: the counts are taken"),
-            (self.n_negative, "counts below zero are taken for 0"),
         ] {
             if n > 0 {
                 notes.add(name, format!("{path}: {n} {what}"));
             }
         }
-    }
-
-    /// The count, of what was to be skipped at least 1.
-    fn count(&mut self, number: Number, skip: bool) -> u64 {
-        self.n_negative += u64::from(number.is_negative());
-        number.count().max(u64::from(skip))
     }
 
     /// Each row of a map with its counts. Both mostly stand in the same order.
@@ -219,10 +212,20 @@ impl Doubts {
     }
 }
 
-fn add(file: &mut FileDraft, statements: &Pairs<Loc>, entry: &Entry, doubts: &mut Doubts) {
+fn add(
+    file: &mut FileDraft,
+    path: &str,
+    statements: &Pairs<Loc>,
+    entry: &Entry,
+    doubts: &mut Doubts,
+) -> Result<(), ReadError> {
+    let at = |what: &str, span: Option<Span>| match span {
+        Some(span) => format!("{path}: line {}, {what}", span.start.line),
+        None => format!("{path}: {what}"),
+    };
     let mut lines: BTreeMap<u32, u64> = BTreeMap::new();
     for (loc, &count) in doubts.join(statements, &entry.s) {
-        let count = doubts.count(count, loc.skip);
+        let count = count.count(|| at("statement", loc.span()))?.max(u64::from(loc.skip));
         let Some(span) = loc.span() else {
             doubts.n_unplaced += 1;
             continue;
@@ -235,7 +238,6 @@ fn add(file: &mut FileDraft, statements: &Pairs<Loc>, entry: &Entry, doubts: &mu
         file.line(line, count);
     }
     for (function, &count) in doubts.join(&entry.fn_map, &entry.f) {
-        let count = doubts.count(count, function.skip);
         let decl = function.decl.and_then(Loc::span);
         let loc = function.loc.and_then(Loc::span);
         let line = function.line.and_then(Number::position);
@@ -245,9 +247,11 @@ fn add(file: &mut FileDraft, statements: &Pairs<Loc>, entry: &Entry, doubts: &mu
             }
             (decl, loc) => decl.or(loc).or(line.map(Span::line)),
         };
+        let count = count.count(|| at(&format!("function {}", function.name), span))?;
+        let count = count.max(u64::from(function.skip));
         file.function(&function.name, span, Some(count));
     }
-    let mut known = HashSet::new();
+    let mut names = Names::default();
     for (branch, counts) in doubts.join(&entry.branch_map, &entry.b) {
         let arms: Vec<_> = branch.locations.iter().map(|loc| loc.and_then(Loc::span)).collect();
         let line = branch.line.and_then(Number::position);
@@ -259,24 +263,21 @@ fn add(file: &mut FileDraft, statements: &Pairs<Loc>, entry: &Entry, doubts: &mu
         };
         doubts.n_uneven += u64::from(counts.len() != arms.len());
         // Several of a place come of code that a tool made out of one place.
-        let mut name = branch.kind.clone();
-        for n in 2.. {
-            if known.insert((span, name.clone())) {
-                break;
-            }
-            name = format!("{}-{n}", branch.kind);
-        }
+        let name = names.unique(span, &branch.kind);
+        let mut n_arms: BTreeMap<Span, u32> = BTreeMap::new();
+        arms.iter().flatten().for_each(|place| *n_arms.entry(*place).or_default() += 1);
         for (index, &count) in counts.iter().enumerate() {
-            let place = arms.get(index).copied().flatten().filter(|place| {
-                *place != span && arms.iter().flatten().filter(|arm| *arm == place).count() == 1
-            });
+            let place = arms.get(index).copied().flatten();
+            let place = place.filter(|place| *place != span && n_arms.get(place) == Some(&1));
             let label = place.map_or_else(|| index.to_string(), |place| place.to_string());
             let skip =
                 branch.locations.get(index).is_some_and(|loc| loc.is_some_and(|loc| loc.skip));
-            let count = doubts.count(count, skip);
+            let count = count.count(|| at(&format!("{name}, arm {index}"), Some(span)))?;
+            let count = count.max(u64::from(skip));
             file.arm(BranchKind::Branch, span, &name, &label, count);
         }
     }
+    Ok(())
 }
 
 /// The profile as JSON, files by path. A file without statements has its lines as statements, and
@@ -434,7 +435,7 @@ mod tests {
         "0":{"start":{"line":1,"column":0},"end":{"line":1,"column":null}},
         "1":{"start":{"line":1,"column":4},"end":{"line":2,"column":3}},
         "2":{"start":{"line":4,"column":2},"end":{"line":4,"column":9}}},
-        "s":{"1":3,"0":1,"2":-1},
+        "s":{"1":3,"0":1,"2":0},
         "fnMap":{"0":{"name":"f","decl":{"start":{"line":1,"column":9},
         "end":{"line":1,"column":10}},"loc":{"start":{"line":1,"column":12},
         "end":{"line":9,"column":1}}}},"f":{"0":2},
@@ -448,6 +449,21 @@ mod tests {
         branch 4.3,4.10 if 0=2 1=5 2=1\n";
 
     #[test]
+    fn counts_below_zero_are_refused() {
+        for (from, to, what) in [
+            ("\"2\":0}", "\"2\":-1}", "line 4, statement: count -1"),
+            ("\"f\":{\"0\":2}", "\"f\":{\"0\":-2}", "line 1, function f: count -2"),
+            ("[2,5,1]", "[2,-5,1]", "line 4, if, arm 1: count -5"),
+        ] {
+            assert!(FILE.contains(from), "{from}");
+            let text = format!("{{\"a\":{}}}", FILE.replace(from, to));
+            let error = read("x", text.as_bytes(), &mut Notes::default()).unwrap_err();
+            let why = "is below zero: its counter wrapped or was overwritten";
+            assert_eq!(error.to_string(), format!("file:///s/a.js: {what} {why}"));
+        }
+    }
+
+    #[test]
     fn what_is_missing_or_too_much_is_told() {
         let (dump, notes) = read_text(&format!("{{\"/s/a.js\":{FILE}}}"));
         assert_eq!(dump, DUMP);
@@ -459,7 +475,6 @@ mod tests {
                 "file:///s/a.js: 1 statements, functions or branches without a line are left out",
                 "file:///s/a.js: 1 branches with more or fewer counts than arms: the counts are \
                  taken",
-                "file:///s/a.js: 1 counts below zero are taken for 0",
             ]
         );
     }

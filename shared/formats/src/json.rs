@@ -26,24 +26,25 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
 pub(crate) struct Number(Option<i128>);
 
 impl Number {
-    /// As a count: what is negative or missing is 0.
-    pub(crate) fn count(self) -> u64 {
-        self.0.map_or(0, |value| u64::try_from(value.max(0)).unwrap_or(u64::MAX))
+    /// As a count; 0 where it is missing.
+    ///
+    /// # Errors
+    /// It is negative; `what` says of what it is the count.
+    pub(crate) fn count(self, what: impl FnOnce() -> String) -> Result<u64, ReadError> {
+        match self.0 {
+            Some(value) if value < 0 => Err(ReadError::negative(Place::Whole, what(), value)),
+            _ => Ok(self.checked().unwrap_or(0)),
+        }
     }
 
-    /// As a count, unless it is negative or missing.
+    /// The number, unless it is negative or missing; at most `u64::MAX`.
     pub(crate) fn checked(self) -> Option<u64> {
-        self.0.filter(|value| *value >= 0).map(|_| self.count())
+        self.0.filter(|value| *value >= 0).map(|value| u64::try_from(value).unwrap_or(u64::MAX))
     }
 
     /// As a number of a line or column, unless it is negative or missing; at most `u32::MAX`.
     pub(crate) fn position(self) -> Option<u32> {
         self.checked().map(|value| u32::try_from(value).unwrap_or(u32::MAX))
-    }
-
-    /// Whether it is below zero.
-    pub(crate) fn is_negative(self) -> bool {
-        self.0.is_some_and(|value| value < 0)
     }
 
     /// Whether it is there.
@@ -192,11 +193,16 @@ mod tests {
     #[test]
     fn numbers_are_what_they_look_like() {
         let numbers: Vec<Number> = parse(b"[7, -3, 2.0, 1e99, null]").unwrap();
-        let counts: Vec<_> = numbers.iter().map(|number| number.count()).collect();
-        assert_eq!(counts, [7, 0, 2, u64::MAX, 0]);
+        let count = |number: &Number| number.count(|| "a.c: line 3".to_owned());
+        let counts: Vec<_> = numbers.iter().map(|number| count(number).ok()).collect();
+        assert_eq!(counts, [Some(7), None, Some(2), Some(u64::MAX), Some(0)]);
+        assert_eq!(
+            count(&numbers[1]).unwrap_err().to_string(),
+            "a.c: line 3: count -3 is below zero: its counter wrapped or was overwritten"
+        );
         let places: Vec<_> = numbers.iter().map(|number| number.position()).collect();
         assert_eq!(places, [Some(7), None, Some(2), Some(u32::MAX), None]);
-        assert!(numbers[1].is_negative() && numbers[1].is_some() && !numbers[4].is_some());
+        assert!(numbers[1].is_some() && !numbers[4].is_some());
         assert!(parse::<Number>(b"\"7\"").is_err());
     }
 

@@ -53,9 +53,6 @@ pub const UNSEEN_LINES: usize = 4_000_000;
 /// Bytes of the name of a branch that tell it from others of its place.
 pub const BRANCH_NAME: usize = 4_096;
 
-/// Outcomes of conditions of which a file only says how many there are.
-pub const OUTCOMES: usize = 2_000_000;
-
 /// Bytes of names that are put together of what a file says once and what it says many times: of
 /// a folder and the files in it, a class and its methods.
 pub const JOINED_BYTES: usize = 256 << 20;

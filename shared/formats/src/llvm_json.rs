@@ -314,7 +314,7 @@ fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// A count; of one below zero, which threads that race for a counter may leave behind, 0.
+/// A count, or another number of a row. None is below zero.
 struct Number(u64);
 
 impl<'de> Deserialize<'de> for Number {
@@ -328,8 +328,10 @@ impl<'de> Deserialize<'de> for Number {
             fn visit_u64<E>(self, count: u64) -> Result<Number, E> {
                 Ok(Number(count))
             }
-            fn visit_i64<E>(self, count: i64) -> Result<Number, E> {
-                Ok(Number(u64::try_from(count).unwrap_or(0)))
+            fn visit_i64<E: serde::de::Error>(self, count: i64) -> Result<Number, E> {
+                u64::try_from(count)
+                    .map(Number)
+                    .map_err(|_| E::custom(ReadError::negative(Place::Whole, "a row", count)))
             }
             fn visit_bool<E>(self, yes: bool) -> Result<Number, E> {
                 Ok(Number(u64::from(yes)))

@@ -77,7 +77,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
                 }
                 _ => {}
             },
-            (Node::Open(element), Some(method)) => method.open(&element, name, notes)?,
+            (Node::Open(element), Some(method)) => method.open(&element)?,
             (Node::Text(text), Some(method)) if path.last() == Some(&"Name") => {
                 method.name = text.into_owned();
             }
@@ -148,14 +148,9 @@ impl Method {
         }
     }
 
-    fn open(
-        &mut self,
-        element: &Element<'_>,
-        name: &str,
-        notes: &mut Notes,
-    ) -> Result<(), ReadError> {
+    fn open(&mut self, element: &Element<'_>) -> Result<(), ReadError> {
         let line = |name| element.line(name).map(Option::unwrap_or_default);
-        let mut count = || element.count("vc", name, notes);
+        let count = || element.count("vc");
         let offset = || element.number("offset").map(Option::unwrap_or_default);
         let file = || element.attribute("fileid").map(str::to_owned);
         match element.name {

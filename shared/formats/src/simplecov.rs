@@ -24,13 +24,13 @@
 //! What the model can't keep: which arms of `coverage.json` belong together, as the file doesn't
 //! say it: each is a branch. Which lines are ignored.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use coverage::{BranchKind, Mode, Profile, Span};
 use serde::Deserialize;
 
 use crate::companions::pairs;
-use crate::draft::{Draft, FileDraft};
+use crate::draft::{Draft, FileDraft, Names};
 use crate::json::{self, Number, Pairs};
 use crate::{Format, Member, Notes, Place, Read, ReadError, Results, Together, text};
 
@@ -191,10 +191,10 @@ fn read_set(
         let source = at.and_then(|at| sources.get(at));
         let hidden = source.map(|source| hidden(&source.bytes)).unwrap_or_default();
         let file = draft.file(path);
-        add_lines(file, results, &hidden, n_commands > 1);
+        add_lines(file, path, results, &hidden, n_commands > 1)?;
         for (_, metrics) in results {
-            add_branches(file, &metrics.branches, &hidden);
-            add_methods(file, &metrics.methods, &hidden);
+            add_branches(file, path, &metrics.branches, &hidden)?;
+            add_methods(file, path, &metrics.methods, &hidden)?;
         }
     }
     Ok(draft.finish(Mode::Count, name, notes))
@@ -202,32 +202,45 @@ fn read_set(
 
 fn add_lines(
     file: &mut FileDraft,
+    path: &str,
     results: &[(String, Metrics)],
     hidden: &BTreeSet<u32>,
     by_command: bool,
-) {
+) -> Result<(), ReadError> {
     let lists = || results.iter().filter_map(|(name, row)| Some((name, row.lines.as_ref()?)));
-    let n_lines = lists().map(|(_, lines)| lines.len()).max().unwrap_or(0);
-    for (number, index) in (1u32..).zip(0..n_lines).filter(|(number, _)| !hidden.contains(number)) {
-        let at = |lines: &Vec<Count>| lines.get(index).map(Count::number).unwrap_or_default();
-        let sum = lists().fold(0u64, |sum, (_, lines)| sum.saturating_add(at(lines).count()));
-        if sum == 0 && lists().any(|(_, lines)| !at(lines).is_some()) {
-            continue;
-        }
-        file.line(number, sum);
-        for (command, lines) in lists().filter(|_| by_command) {
-            if at(lines).count() > 0 {
+    // Of each line the sum, and how many lists have a count of it.
+    let mut sums: Vec<(u64, usize)> = Vec::new();
+    for (command, lines) in lists() {
+        sums.resize(sums.len().max(lines.len()), (0, 0));
+        for ((number, count), (sum, n)) in (1u32..).zip(lines).zip(&mut sums) {
+            let count = count.number();
+            *n += usize::from(count.is_some());
+            let count = count.count(|| format!("{path}: line {number}"))?;
+            *sum = sum.saturating_add(count);
+            if by_command && count > 0 && !hidden.contains(&number) {
                 file.hit_in(command, number);
             }
         }
     }
+    let n_lists = lists().count();
+    for (number, (sum, n)) in (1u32..).zip(sums).filter(|row| !hidden.contains(&row.0)) {
+        if sum > 0 || n == n_lists {
+            file.line(number, sum);
+        }
+    }
+    Ok(())
 }
 
-fn add_branches(file: &mut FileDraft, branches: &Pairs<Pairs<Number>>, hidden: &BTreeSet<u32>) {
-    let mut known = HashSet::new();
+fn add_branches(
+    file: &mut FileDraft,
+    path: &str,
+    branches: &Pairs<Pairs<Number>>,
+    hidden: &BTreeSet<u32>,
+) -> Result<(), ReadError> {
+    let mut names = Names::default();
     for (key, arms) in &branches.0 {
         let Some((words, span)) = place(key) else { continue };
-        let name = unique(&mut known, span, word(words));
+        let name = names.unique(span, word(words));
         for (key, count) in &arms.0 {
             let Some((words, place)) = place(key) else { continue };
             if hidden.range(place.start.line..=place.end.line).next().is_some() {
@@ -237,12 +250,19 @@ fn add_branches(file: &mut FileDraft, branches: &Pairs<Pairs<Number>>, hidden: &
                 word @ ("when" | "in") => format!("{word} {}", place.start),
                 word => word.to_owned(),
             };
-            file.arm(BranchKind::Branch, span, &name, &label, count.count());
+            let what = || format!("{path}: line {}, {label} of {name}", span.start.line);
+            file.arm(BranchKind::Branch, span, &name, &label, count.count(what)?);
         }
     }
+    Ok(())
 }
 
-fn add_methods(file: &mut FileDraft, methods: &Pairs<Number>, hidden: &BTreeSet<u32>) {
+fn add_methods(
+    file: &mut FileDraft,
+    path: &str,
+    methods: &Pairs<Number>,
+    hidden: &BTreeSet<u32>,
+) -> Result<(), ReadError> {
     for (key, count) in &methods.0 {
         let Some((words, span)) = place(key) else { continue };
         let (class, name) = words.rsplit_once(", ").unwrap_or(("", words));
@@ -252,9 +272,11 @@ fn add_methods(file: &mut FileDraft, methods: &Pairs<Number>, hidden: &BTreeSet<
             class => format!("{class}#{name}"),
         };
         if hidden.range(span.start.line..=span.end.line).next().is_none() {
-            file.function(&name, Some(span), Some(count.count()));
+            let count = count.count(|| format!("{path}: method {name}"))?;
+            file.function(&name, Some(span), Some(count));
         }
     }
+    Ok(())
 }
 
 /// `coverage.json`, in which nothing is left to be left out.
@@ -269,34 +291,26 @@ fn read_report(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, R
         for (number, count) in (1u32..).zip(file.lines.iter().flatten()) {
             let number_of_hits = count.number();
             if number_of_hits.is_some() {
-                draft.line(number, number_of_hits.count());
+                let count = number_of_hits.count(|| format!("{path}: line {number}"))?;
+                draft.line(number, count);
             }
         }
-        let mut known = HashSet::new();
+        let mut names = Names::default();
         for arm in file.branches.iter().filter(|arm| arm.coverage.number().is_some()) {
             let span = Span::new(arm.start_line, 1, arm.end_line.saturating_add(1), 1);
-            let branch = unique(&mut known, span, &arm.kind);
-            let count = arm.coverage.number().count();
+            let branch = names.unique(span, &arm.kind);
+            let what = || format!("{path}: line {}, {branch}", arm.start_line);
+            let count = arm.coverage.number().count(what)?;
             draft.arm(BranchKind::Branch, span, &branch, &arm.kind, count);
         }
         for method in file.methods.iter().filter(|method| method.coverage.number().is_some()) {
             let span = Span::new(method.start_line, 1, method.end_line.saturating_add(1), 1);
-            draft.function(&method.name, Some(span), Some(method.coverage.number().count()));
+            let what = || format!("{path}: method {}", method.name);
+            let count = method.coverage.number().count(what)?;
+            draft.function(&method.name, Some(span), Some(count));
         }
     }
     Ok(draft.finish(Mode::Count, name, notes))
-}
-
-/// A name for a branch of this kind that no other of the place has.
-fn unique(known: &mut HashSet<(Span, String)>, span: Span, kind: &str) -> String {
-    let mut name = kind.to_owned();
-    for n in 2.. {
-        if known.insert((span, name.clone())) {
-            break;
-        }
-        name = format!("{kind}-{n}");
-    }
-    name
 }
 
 /// What stands in a key before its place, and that: `[:if, 0, 2, 4, 5, 7]`.

@@ -106,11 +106,13 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
         for (path, lines) in json::parse::<Pairs<Vec<Line>>>(bytes)?.0 {
             let file = draft.file(&path);
             for line in lines.iter().filter(|line| line.is_executable) {
-                file.line(line.line, line.execution_count.count());
+                let here = || format!("{path}: line {}", line.line);
+                file.line(line.line, line.execution_count.count(here)?);
                 for part in line.subranges.iter().flatten() {
                     let end = part.column.saturating_add(part.length);
                     let span = Span::new(line.line, part.column, line.line, end);
-                    file.region(span, part.execution_count.count());
+                    let what = || format!("{}, column {}", here(), part.column);
+                    file.region(span, part.execution_count.count(what)?);
                 }
             }
         }
@@ -120,7 +122,8 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
             let draft = draft.file(&file.path);
             for function in &file.functions {
                 let line = function.line_number.position().unwrap_or(0);
-                let count = function.execution_count.count();
+                let what = || format!("{}: function {}", file.path, function.name);
+                let count = function.execution_count.count(what)?;
                 draft.function(&function.name, Some(Span::line(line)), Some(count));
             }
         }

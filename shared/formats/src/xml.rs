@@ -9,7 +9,7 @@ use quick_xml::Reader;
 use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use crate::{Notes, Place, ReadError, limits, text};
+use crate::{Place, ReadError, limits, text};
 
 /// What comes next in a document.
 #[derive(Debug)]
@@ -71,18 +71,16 @@ impl Element<'_> {
         Ok(self.number(name)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
     }
 
-    /// The count in an attribute; 0 where it is missing, and with a note on `file` below that.
-    pub(crate) fn count(
-        &self,
-        name: &str,
-        file: &str,
-        notes: &mut Notes,
-    ) -> Result<u64, ReadError> {
-        if self.is_negative(name) {
-            notes.add(file, "negative counts are taken for 0");
-            return Ok(0);
+    /// The count in an attribute; 0 where it is missing.
+    pub(crate) fn count(&self, name: &str) -> Result<u64, ReadError> {
+        match self.attribute(name) {
+            Some(value) if self.is_negative(name) => {
+                let value: String = value.trim().chars().take(40).collect();
+                let what = format!("{name} of <{}>", self.name);
+                Err(ReadError::negative(self.place, what, value))
+            }
+            _ => Ok(self.number(name)?.unwrap_or(0)),
         }
-        Ok(self.number(name)?.unwrap_or(0))
     }
 
     fn is_negative(&self, name: &str) -> bool {
@@ -376,9 +374,12 @@ mod tests {
         assert_eq!(y.number("n").unwrap(), Some(1_234));
         assert_eq!(y.number("o").unwrap(), None);
         assert_eq!(y.line("m").unwrap(), Some(0));
-        let mut notes = Notes::default();
-        assert_eq!(y.count("m", "x.xml", &mut notes).unwrap(), 0);
-        assert_eq!(notes.all().len(), 1);
+        assert_eq!((y.count("n").unwrap(), y.count("o").unwrap()), (1_234, 0));
+        assert_eq!(
+            y.count("m").unwrap_err().to_string(),
+            "line 2, column 2: m of <y>: count -1 is below zero: its counter wrapped or was \
+             overwritten"
+        );
         assert_eq!(
             y.number("m").unwrap_err().to_string(),
             "line 2, column 2: m=\"-1\" of <y> is not a number"

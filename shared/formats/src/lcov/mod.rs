@@ -117,7 +117,7 @@ fn unix(bytes: &[u8]) -> Cow<'_, [u8]> {
 /// The profile in these bytes.
 ///
 /// # Errors
-/// There is no record, or no row in any record that can be understood.
+/// There is no record, no row in any record that can be understood, or a count below zero.
 pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, ReadError> {
     let bytes = unix(bytes);
     let mut oddities = Oddities::default();
@@ -145,6 +145,9 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
         package = Some((first.folder(), package_idx));
         let file = builder.file(package_idx, &path);
         rows.build(&mut builder, file, &mut labels, &mut oddities);
+    }
+    if let Some(error) = oddities.refusal(&bytes) {
+        return Err(error);
     }
     if is_empty && let Some((place, reason)) = oddities.first_bad(&bytes) {
         return Err(ReadError::malformed(place, reason));
@@ -247,7 +250,7 @@ mod tests {
     fn counts_come_in_many_forms() {
         check(
             "SF:x.c\nDA:1,=====\nDA:2,#####\nDA:3,1.5e3\nDA:4,18446744073709551615\n\
-             DA:5,18446744073709551616\nDA:6,-4\nDA:7,2,Q2hlY2s\nDA:8,007\nend_of_record\n",
+             DA:5,18446744073709551616\nDA:6,-0\nDA:7,2,Q2hlY2s\nDA:8,007\nend_of_record\n",
             &[
                 "package - - -",
                 "file x.c",
@@ -261,7 +264,6 @@ mod tests {
                 "line 7 2",
                 "line 8 7",
                 "line 6: count beyond 64 bits, read as the highest",
-                "line 7: negative count, read as 0",
             ],
         );
     }
@@ -343,6 +345,15 @@ mod tests {
         refused("TN:\n", "line 1: there is no record: no SF: with a name");
         refused("TN:\nDA:1,1\n", "line 2: there is no record: no SF: with a name");
         refused("SF:a\nDA:1,x\nend_of_record\n", "line 2: count is not a number");
+    }
+
+    #[test]
+    fn a_count_that_wrapped_is_refused() {
+        let why = "has a count below zero: its counter wrapped or was overwritten";
+        for row in ["DA:6,-1", "FNDA:-2,main", "BRDA:6,0,0,-9223372036854775808", "DA:7,-1e9"] {
+            let text = format!("SF:a.c\nFN:5,main\nDA:5,1\n{row}\nDA:8,1\nend_of_record\n");
+            refused(text, &format!("line 4: {row} {why}"));
+        }
     }
 
     #[test]

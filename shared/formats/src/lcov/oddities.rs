@@ -2,7 +2,7 @@
 
 use memchr::memchr_iter;
 
-use crate::{Notes, Place};
+use crate::{Notes, Place, ReadError};
 
 /// A kind of oddity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ impl Oddity {
             Self::Condition => ("not MCDC:line,conditions,sense,taken,index,expression", true),
             Self::NoGroup => ("name of a function that has no FNL:", true),
             Self::NoAlias => ("function that has no FNA:", true),
-            Self::Negative => ("negative count, read as 0", false),
+            Self::Negative => ("count below zero", true),
             Self::Overflow => ("count beyond 64 bits, read as the highest", false),
             Self::NoEnd => ("end_of_record is missing: the file may be cut", false),
             Self::Total => ("total is not that of the rows, which are used", false),
@@ -74,6 +74,15 @@ impl Oddities {
         let bad = self.met.iter().filter(|met| met.0.what().1);
         let (oddity, at, _) = bad.min_by_key(|met| met.1)?;
         Some((place(bytes, *at), oddity.what().0))
+    }
+
+    /// The error of the first row with a count below zero.
+    pub(super) fn refusal(&self, bytes: &[u8]) -> Option<ReadError> {
+        let (_, at, _) = self.met.iter().find(|met| met.0 == Oddity::Negative)?;
+        let row = bytes.get(*at..)?.split(|byte| *byte == b'\n').next()?;
+        let row: String = String::from_utf8_lossy(row).trim_end().chars().take(80).collect();
+        let why = "has a count below zero: its counter wrapped or was overwritten";
+        Some(ReadError::malformed(place(bytes, *at), format!("{row} {why}")))
     }
 
     pub(super) fn tell(mut self, bytes: &[u8], name: &str, notes: &mut Notes) {

@@ -299,8 +299,8 @@ pub(super) fn line_number(text: &[u8]) -> Result<u32, Option<Oddity>> {
     plain_line_number(number).filter(|_| !is_negative).ok_or(Some(Oddity::LineRange))
 }
 
-/// A count, of which are also read: what gcov writes for "never" (`#####`, `=====`), numbers below
-/// 0, and numbers with a point or an exponent.
+/// A count, of which are also read: what gcov writes for "never" (`#####`, `=====`), and numbers
+/// with a point or an exponent.
 fn count(text: &[u8], place: usize, oddities: &mut Oddities) -> Result<u64, Oddity> {
     let text = text.trim_ascii();
     let never = |byte| text.len() >= 5 && text.iter().all(|b| *b == byte);
@@ -318,8 +318,9 @@ fn count(text: &[u8], place: usize, oddities: &mut Oddities) -> Result<u64, Oddi
     let value = str::from_utf8(text).ok().filter(|_| is_number).and_then(|text| text.parse().ok());
     let value: f64 = value.filter(|value: &f64| value.is_finite()).ok_or(Oddity::Count)?;
     if value < 0.0 {
-        oddities.add(Oddity::Negative, place);
-    } else if value >= TOO_HIGH {
+        return Err(Oddity::Negative);
+    }
+    if value >= TOO_HIGH {
         oddities.add(Oddity::Overflow, place);
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
