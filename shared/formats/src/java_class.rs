@@ -14,6 +14,7 @@
 
 use crate::ReadError;
 use crate::bytes::{Cursor, malformed};
+use crate::limits::Budget;
 
 /// A class.
 #[derive(Debug, Default)]
@@ -74,6 +75,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Class<'_>, ReadError> {
         return Err(malformed(0, "no class file"));
     }
     cursor.take(4, "the version")?;
+    // Methods may share their names, so that these multiply.
+    let most = bytes.len().saturating_mul(NAMES_RATIO);
+    let mut joins = Budget::new(most, "bytes of names in a class of that size");
     let mut class = Class { constants: Constants::read(&mut cursor)?, ..Class::default() };
     class.access = half(&mut cursor)?;
     class.name = class.constants.class(half(&mut cursor)?);
@@ -86,14 +90,20 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Class<'_>, ReadError> {
     }
     for _ in 0..half(&mut cursor)? {
         let access = half(&mut cursor)?;
-        let name = class.constants.text(half(&mut cursor)?);
-        let descriptor = class.constants.text(half(&mut cursor)?);
+        let (name, descriptor) = (half(&mut cursor)?, half(&mut cursor)?);
+        joins.take(class.constants.bytes(name).len() + class.constants.bytes(descriptor).len())?;
+        let (name, descriptor) = (class.constants.text(name), class.constants.text(descriptor));
         let mut method = Method { access, name, descriptor, ..Method::default() };
         attributes(&mut cursor, &class.constants, |name, mut content| {
             match name {
                 b"Code" => method.code = Some(code(content, &class.constants)?),
                 b"RuntimeVisibleAnnotations" | b"RuntimeInvisibleAnnotations" => {
-                    annotations(&mut content, &class.constants, &mut method.annotations)?;
+                    annotations(
+                        &mut content,
+                        &class.constants,
+                        &mut joins,
+                        &mut method.annotations,
+                    )?;
                 }
                 _ => {}
             }
@@ -106,7 +116,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Class<'_>, ReadError> {
         match name {
             b"SourceFile" => class.source = Some(class.constants.text(half(&mut content)?)),
             b"RuntimeVisibleAnnotations" | b"RuntimeInvisibleAnnotations" => {
-                annotations(&mut content, &class.constants, &mut found)?;
+                annotations(&mut content, &class.constants, &mut joins, &mut found)?;
             }
             _ => {}
         }
@@ -169,29 +179,35 @@ fn code<'a>(mut cursor: Cursor<'a>, constants: &Constants<'a>) -> Result<Code<'a
 fn annotations(
     cursor: &mut Cursor<'_>,
     constants: &Constants<'_>,
+    joins: &mut Budget,
     names: &mut Vec<String>,
 ) -> Result<(), ReadError> {
     for _ in 0..half(cursor)? {
-        annotation(cursor, constants, 0, &mut |name| names.push(name))?;
+        let name = annotation(cursor, constants, 0)?;
+        joins.take(constants.bytes(name).len())?;
+        names.push(constants.text(name));
     }
     Ok(())
 }
 
+/// How many times its own size the names of what is in a class may have.
+const NAMES_RATIO: usize = 64;
+
 /// Annotations may hold others, deeper than any compiler writes them.
 const DEPTH: u32 = 64;
 
+/// Reads past an annotation; the constant that is its descriptor.
 fn annotation(
     cursor: &mut Cursor<'_>,
     constants: &Constants<'_>,
     depth: u32,
-    take: &mut dyn FnMut(String),
-) -> Result<(), ReadError> {
-    take(constants.text(half(cursor)?));
+) -> Result<u16, ReadError> {
+    let name = half(cursor)?;
     for _ in 0..half(cursor)? {
         cursor.take(2, "an annotation")?;
         value(cursor, constants, depth + 1)?;
     }
-    Ok(())
+    Ok(name)
 }
 
 fn value(cursor: &mut Cursor<'_>, constants: &Constants<'_>, depth: u32) -> Result<(), ReadError> {
@@ -200,7 +216,7 @@ fn value(cursor: &mut Cursor<'_>, constants: &Constants<'_>, depth: u32) -> Resu
     }
     match cursor.byte("an annotation")? {
         b'e' => cursor.take(4, "an annotation").map(|_| ()),
-        b'@' => annotation(cursor, constants, depth, &mut |_| ()),
+        b'@' => annotation(cursor, constants, depth).map(|_| ()),
         b'[' => (0..half(cursor)?).try_for_each(|_| value(cursor, constants, depth + 1)),
         _ => cursor.take(2, "an annotation").map(|_| ()),
     }
@@ -276,5 +292,33 @@ impl<'a> Constants<'a> {
         let (class, name_and_type) = self.of(idx);
         let (name, descriptor) = self.of(name_and_type);
         (self.bytes(self.of(class).0), self.bytes(name), self.bytes(descriptor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A class of so many methods, all with this name and descriptor.
+    fn class(name: &[u8], n_methods: u16) -> Vec<u8> {
+        let half = |n: u16| n.to_be_bytes();
+        let mut bytes = vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 61, 0, 2, 1];
+        bytes.extend(half(u16::try_from(name.len()).unwrap()));
+        bytes.extend(name);
+        // Access, class, super class; interfaces, fields, methods.
+        bytes.extend([[0; 2], [0; 2], [0; 2], [0; 2], [0; 2], half(n_methods)].concat());
+        for _ in 0..n_methods {
+            bytes.extend([0, 0, 0, 1, 0, 1, 0, 0]);
+        }
+        bytes.extend(half(0));
+        bytes
+    }
+
+    #[test]
+    fn methods_that_share_a_long_name_are_limited() {
+        let small = class(b"f", 500);
+        assert_eq!(read(&small).unwrap().methods.len(), 500);
+        let error = read(&class(&[b'f'; 60_000], 500)).unwrap_err();
+        assert_eq!(error.to_string(), "more than 4097728 bytes of names in a class of that size");
     }
 }

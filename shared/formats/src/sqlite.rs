@@ -9,7 +9,8 @@
 //!
 //! Spec: <https://www.sqlite.org/fileformat2.html>, sections 1.3, 1.5, 1.6 and 2.1. Only what
 //! programs write that make a new file is read: tables with rowids, text in UTF-8, no journal that
-//! is still to be applied. Every page is visited once, so that a file can't lead in circles.
+//! is still to be applied. Every page is visited once, so that a file can't lead in circles, and
+//! the cells of a table can't hold more than the file does.
 
 use std::borrow::Cow;
 
@@ -124,6 +125,7 @@ impl<'a> Database<'a> {
     ) -> Result<(), ReadError> {
         let mut visited = vec![false; self.bytes.len() / self.page_bytes + 1];
         let mut waiting = vec![root];
+        let mut left = self.bytes.len();
         while let Some(number_of_page) = waiting.pop() {
             let (start, page) = self.page(number_of_page)?;
             visit(&mut visited, number_of_page, start)?;
@@ -145,7 +147,9 @@ impl<'a> Database<'a> {
                     .filter(|_| pointer + 2 <= self.usable)
                     .ok_or(malformed(start + pointer, "cell is not in its page"))?;
                 if is_leaf {
-                    self.leaf(start + at, rest, &mut visited, &mut row)?;
+                    let length = self.leaf(start + at, rest, &mut visited, &mut row)?;
+                    let overlap = "the cells of a table overlap";
+                    left = left.checked_sub(length).ok_or(malformed(start + at, overlap))?;
                 } else {
                     children.push(number(rest, 0, 4));
                 }
@@ -158,13 +162,14 @@ impl<'a> Database<'a> {
         Ok(())
     }
 
+    /// Gives the row in a cell to `row`; how many bytes it has.
     fn leaf(
         &self,
         start: usize,
         cell: &[u8],
         visited: &mut [bool],
         row: &mut impl FnMut(i64, &[Value<'_>]) -> Result<(), ReadError>,
-    ) -> Result<(), ReadError> {
+    ) -> Result<usize, ReadError> {
         let cut = || malformed(start, "cell is cut short");
         let (length, rest) = varint(cell).ok_or_else(cut)?;
         let (rowid, rest) = varint(rest).ok_or_else(cut)?;
@@ -193,7 +198,9 @@ impl<'a> Database<'a> {
             }
         }
         let values = values(&payload).ok_or(malformed(start, "row does not fit its own head"))?;
-        row(rowid, &values)
+        row(rowid, &values)?;
+        // At least the lengths of the row and of its head.
+        Ok(length + 2)
     }
 
     /// A page and where it starts.
@@ -321,6 +328,34 @@ mod tests {
         header[16] = 2;
         header[31] = 2;
         assert_eq!(fails(&header).unwrap(), "byte 28: the database is cut short: it has 2 pages");
+    }
+
+    #[test]
+    fn cells_that_overlap_are_refused() {
+        // One page of which all cells are the same row: a blob of 200 bytes.
+        let mut file = [MAGIC, &[0; 1008]].concat();
+        (file[16], file[100], file[104]) = (2, 13, 3);
+        for cell in 0..3 {
+            file[109 + 2 * cell] = 250;
+        }
+        let row = [&[0x81, 0x4b, 1, 3, 0x83, 0x1c][..], &[9; 200]].concat();
+        file[250..250 + row.len()].copy_from_slice(&row);
+        let mut n_rows = 0;
+        let mut count = |page: &[u8]| {
+            Database::open(page)?.walk(1, |_, values| {
+                assert_eq!(values, [Value::Blob(vec![9; 200])]);
+                n_rows += 1;
+                Ok(())
+            })
+        };
+        count(&file).unwrap();
+        file[104] = 6;
+        for cell in 3..6 {
+            file[109 + 2 * cell] = 250;
+        }
+        let error = count(&file).unwrap_err();
+        assert_eq!(error.to_string(), "byte 250: the cells of a table overlap");
+        assert_eq!(n_rows, 3 + 5);
     }
 
     #[test]
