@@ -9,6 +9,34 @@ import { World, drop, lineThat, missing, opened, state } from "./fixture.mjs";
 
 const PROFILE = "mode: count\nexample.com/a/a.go:3.10,5.2 2 7\nexample.com/a/b.go:3.12,4.2 1 0\n";
 
+/** A program of WebAssembly whose memory can't grow by more than so many pages of 64 KB. */
+function withLittleMemory(program, morePages) {
+  const MEMORY = 5;
+  /** A number of seven bits a byte, and where the next one starts. */
+  const number = (at) => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = program[at++];
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return [value, at];
+    }
+  };
+  const bytes = (value) =>
+    value < 128 ? [value] : [(value & 127) | 128, ...bytes(Math.floor(value / 128))];
+  for (let at = 8; at < program.length; ) {
+    const [length, start] = number(at + 1);
+    if (program[at] === MEMORY) {
+      const [pages] = number(start + 2);
+      // One memory, with a limit.
+      const section = [1, 1, ...bytes(pages), ...bytes(pages + morePages)];
+      const head = [MEMORY, ...bytes(section.length), ...section];
+      return Buffer.concat([program.subarray(0, at), Buffer.from(head), program.subarray(start + length)]);
+    }
+    at = start + length;
+  }
+  throw new Error("the program has no memory");
+}
+
 describe("ways into the offline page", { skip: missing(), concurrency: false }, () => {
   let world;
   let host;
@@ -146,6 +174,62 @@ describe("ways into the offline page", { skip: missing(), concurrency: false }, 
     await state(page, (found) => found.link === "connecting" || tried() > before);
     await state(page, (found) => found.link === "lost");
     assert.equal(tried(), before + 1);
+    await finish(page);
+  });
+
+  test("files that nest without end are refused in a sentence, and the page lives on", async () => {
+    const page = await open();
+    const deep = 200_000;
+    const files = {
+      "deep.json": `{"gcovr/format_version":"0.6","files":[{"file":"a","lines":[{"x":${"[".repeat(deep)}`,
+      "wrapped.json": `{"a.js":${'{"data":'.repeat(deep)}{"statementMap":{}`,
+      "deep.xml": `<coverage line-rate="1"><packages>${"<package>".repeat(deep)}`,
+    };
+    // What says what a file is stands in its first bytes.
+    files["wrapped.json"] = files["wrapped.json"].replace('{"a.js":', '{"b.js":{"statementMap":{}},"a.js":');
+    for (const [name, text] of Object.entries(files)) {
+      const path = join(world.folder, name);
+      writeFileSync(path, text);
+      await drop(page, path);
+      const line = page.locator(".unread li", { hasText: name });
+      await line.waitFor();
+      assert.match(await line.textContent(), /line 1, column \d+: .*(recursion limit exceeded|nest too deep)/);
+    }
+    const path = join(world.folder, "after.out");
+    writeFileSync(path, PROFILE);
+    await drop(page, path);
+    await opened(page);
+    await finish(page);
+  });
+
+  test("a reader that has no memory left is said to have stopped, and the page lives on", async () => {
+    const page = await open();
+    const good = join(world.folder, "first.out");
+    writeFileSync(good, PROFILE);
+    await drop(page, good);
+    await opened(page);
+    // From here on the reader's program may have little more memory than it starts with.
+    await page.context().route(/worker.*\.wasm$/, async (route) => {
+      const whole = await route.fetch();
+      await route.fulfill({ response: whole, body: withLittleMemory(await whole.body(), 160) });
+    });
+    // What does not even fit in is refused; what does, but not what becomes of it, ends the reader.
+    const large = join(world.folder, "large.out");
+    writeFileSync(large, `mode: count\n${"example.com/a/a.go:1.1,2.2 1 1\n".repeat(600_000)}`);
+    await drop(page, large);
+    await page.locator(".unread li", { hasText: "too little memory in this browser" }).waitFor();
+    const dense = join(world.folder, "dense.json");
+    writeFileSync(dense, `{"coverage":{"a.c":[${"1,".repeat(2_000_000)}1]}}`);
+    await drop(page, dense);
+    await page.getByText("the reader stopped; what was open is still here").waitFor();
+    await page.context().unroute(/worker.*\.wasm$/);
+    assert.equal((await state(page)).statementsTotal, 3);
+    const next = join(world.folder, "next.out");
+    writeFileSync(next, PROFILE.replace("count", "set"));
+    await drop(page, next);
+    await page.locator(".opened .process", { hasText: "next.out" }).waitFor();
+    // The browser itself tells of the program that ended.
+    page.complaints = page.complaints.filter((text) => !/unreachable|panicked|memory|alloc/i.test(text));
     await finish(page);
   });
 

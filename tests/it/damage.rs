@@ -138,6 +138,11 @@ const TARGETS: &[(&str, Target)] = &[
     ("xccov", |bytes| hostile::format("xccov", bytes)),
     ("cobertura", |bytes| hostile::format("cobertura", bytes)),
     ("clover", |bytes| hostile::format("clover", bytes)),
+    ("gcov_json", |bytes| hostile::format("gcov_json", bytes)),
+    ("gcov_text", |bytes| hostile::format("gcov_text", bytes)),
+    ("gcovr_json", |bytes| hostile::format("gcovr_json", bytes)),
+    ("dotcover", |bytes| hostile::format("dotcover", bytes)),
+    ("visualstudio", |bytes| hostile::format("visualstudio", bytes)),
     ("jacoco_xml", |bytes| hostile::format("jacoco_xml", bytes)),
     ("sonar", |bytes| hostile::format("sonar", bytes)),
     ("opencover", |bytes| hostile::format("opencover", bytes)),
@@ -181,4 +186,40 @@ fn samples_are_whole() {
             > 0
     );
     assert_eq!(AgentToRelay::decode(&message()).unwrap().len(), 2);
+}
+
+/// Files that say what they are and then open one thing inside of another.
+fn nested(depth: usize) -> Vec<(&'static str, String)> {
+    let open = |head: &str, unit: &str| format!("{head}{}", unit.repeat(depth));
+    vec![
+        ("istanbul.json", open(r#"{"b.js":{"statementMap":{}},"a.js":"#, r#"{"data":"#)),
+        ("v8.json", open(r#"[{"scriptId":"1","url":"file:///a","functions":["#, r#"{"ranges":["#)),
+        ("simplecov.json", open(r#"{"RSpec":{"coverage":{"/a.rb":{"lines":[1,"#, r#"{"a":["#)),
+        ("coveralls.json", open(r#"{"source_files":[{"name":"a","coverage":["#, "[")),
+        ("codecov.json", open(r#"{"coverage":{"a":[1,"#, "[")),
+        ("gcovr.json", open(r#"{"gcovr/format_version":"0.6","files":[{"file":"a","x":"#, "[")),
+        ("gcov.json", open(r#"{"gcc_version":"14","files":[{"file":"a","x":"#, r#"{"a":"#)),
+        ("cobertura.xml", open(r#"<coverage line-rate="1"><packages>"#, "<package>")),
+        ("jacoco.xml", open(r#"<!DOCTYPE report PUBLIC "-//JACOCO//DTD"><report>"#, "<group>")),
+        ("dotcover.xml", open(r#"<Root ReportType="DetailedXml">"#, r#"<Type Name="a">"#)),
+    ]
+}
+
+#[test]
+fn what_nests_without_end_is_refused_within_the_stack_of_a_browser() {
+    // The page's worker has a stack of 1 MB, and smaller frames than a build for tests.
+    let read = || {
+        for depth in [120, 100_000] {
+            for (name, text) in nested(depth) {
+                let mut reading = formats::Reading::default();
+                reading.add(name, text.as_bytes());
+                let failures = reading.finish().failures;
+                assert_eq!(failures.len(), 1, "{name}");
+                let reason = failures[0].1.to_string();
+                assert!(!reason.contains(formats::UNKNOWN), "{name}: {reason}");
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(1 << 20);
+    thread.spawn(read).expect("a thread").join().expect("it refuses them");
 }

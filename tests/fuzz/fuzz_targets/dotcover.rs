@@ -1,0 +1,5 @@
+//! dotCover's coverage.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tests::hostile::format("dotcover", bytes));
