@@ -77,8 +77,45 @@ struct Data {
 #[derive(Default)]
 struct Ran {
     path: String,
-    /// By context; the line.
+    /// By context a bit for each line, the lowest of the first byte that of line 0, as the
+    /// database has them.
+    bits: BTreeMap<i64, Vec<u8>>,
+    /// By context; the line. Those at the ends of arcs.
     lines: BTreeSet<(i64, u32)>,
+}
+
+impl Ran {
+    /// Contexts, each with the lines that ran in it.
+    fn by_context(&self) -> impl Iterator<Item = (i64, u32)> {
+        let in_bits = self
+            .bits
+            .iter()
+            .flat_map(|(&context, bits)| lines(bits).map(move |line| (context, line)));
+        in_bits.chain(self.lines.iter().copied())
+    }
+
+    /// Lines that ran in any context, ascending.
+    fn lines(&self) -> BTreeSet<u32> {
+        let mut all: Vec<u8> = Vec::new();
+        self.bits.values().for_each(|bits| add_bits(&mut all, bits));
+        lines(&all).chain(self.lines.iter().map(|(_, line)| *line)).collect()
+    }
+}
+
+/// Lines whose bits are set, ascending; line 0 is none.
+fn lines(bits: &[u8]) -> impl Iterator<Item = u32> {
+    let set = |(byte, index): (&u8, u32)| {
+        let byte = *byte;
+        let bits = (0..8).filter(move |bit| byte >> bit & 1 == 1);
+        bits.map(move |bit| index.saturating_mul(8).saturating_add(bit))
+    };
+    bits.iter().zip(0u32..).flat_map(set).filter(|line| (1..=limits::LINE).contains(line))
+}
+
+/// Sets bits that are set in others, too.
+fn add_bits(bits: &mut Vec<u8>, more: &[u8]) {
+    bits.resize(bits.len().max(more.len()), 0);
+    bits.iter_mut().zip(more).for_each(|(bits, more)| *bits |= more);
 }
 
 impl Data {
@@ -121,20 +158,24 @@ impl Data {
             Ok(())
         })?;
         database.rows("line_bits", |_, row| {
-            if let [file, context, Value::Blob(bits), ..] = row {
-                for (byte, index) in bits.iter().zip(0u32..) {
-                    for bit in (0..8).filter(|bit| byte >> bit & 1 == 1) {
-                        data.ran(file, context, i64::from(index) * 8 + bit);
-                    }
-                }
+            if let [file, context, Value::Blob(bits), ..] = row
+                && let Some(ran) = data.ran(file)
+            {
+                let context = context.integer().unwrap_or(0);
+                add_bits(ran.bits.entry(context).or_default(), bits);
             }
             Ok(())
         })?;
         database.rows("arc", |_, row| {
-            if let [file, context, from, to, ..] = row {
-                for line in [from, to].into_iter().filter_map(Value::integer) {
-                    data.ran(file, context, line);
-                }
+            if let [file, context, from, to, ..] = row
+                && let Some(ran) = data.ran(file)
+            {
+                // Exits are below zero.
+                let line = |value: &Value| u32::try_from(value.integer()?).ok();
+                let lines = [from, to].into_iter().filter_map(line);
+                let lines = lines.filter(|line| (1..=limits::LINE).contains(line));
+                let context = context.integer().unwrap_or(0);
+                ran.lines.extend(lines.map(|line| (context, line)));
             }
             Ok(())
         })?;
@@ -145,17 +186,11 @@ impl Data {
         Ok(data)
     }
 
-    /// Keeps that a line ran; exits, which are below zero, and the line 0 are none.
-    fn ran(&mut self, file: &Value<'_>, context: &Value<'_>, line: i64) {
-        let file = file.integer().and_then(|file| self.files.get_mut(&file));
-        let line = u32::try_from(line).ok().filter(|line| (1..=limits::LINE).contains(line));
-        match (file, line) {
-            (Some(file), Some(line)) => {
-                file.lines.insert((context.integer().unwrap_or(0), line));
-            }
-            (None, _) => self.n_unknown += 1,
-            (_, None) => {}
-        }
+    /// What ran of a file; `None` if it is not listed.
+    fn ran(&mut self, file: &Value<'_>) -> Option<&mut Ran> {
+        let ran = file.integer().and_then(|file| self.files.get_mut(&file));
+        self.n_unknown += u64::from(ran.is_none());
+        ran
     }
 
     fn profile(
@@ -176,7 +211,7 @@ impl Data {
             let member = at.and_then(|at| sources.get(at));
             let mut source = member.and_then(|member| python::parse(&member.bytes, exclude));
             let past =
-                |source: &Source| ran.lines.iter().any(|(_, line)| source.first(*line).is_none());
+                |source: &Source| ran.lines().iter().any(|line| source.first(*line).is_none());
             if let (Some(member), Some(true)) = (member, source.as_ref().map(past)) {
                 let why = "has fewer lines than ran: it is another version, and is not used";
                 notes.add(name, format!("{}: {} {why}", ran.path, member.name));
@@ -210,15 +245,13 @@ impl Data {
 
     /// A file of which the source is not there.
     fn add(&self, draft: &mut FileDraft, ran: &Ran) {
-        for &(context, line) in &ran.lines {
-            draft.line(line, 1);
-            self.hit(draft, context, line);
-        }
+        ran.lines().into_iter().for_each(|line| draft.line(line, 1));
+        ran.by_context().for_each(|(context, line)| self.hit(draft, context, line));
     }
 
     fn add_with(&self, draft: &mut FileDraft, ran: &Ran, source: &Source) {
         let mut hit = BTreeSet::new();
-        for &(context, line) in &ran.lines {
+        for (context, line) in ran.by_context() {
             let line = source.first(line).unwrap_or(line);
             if source.statements.contains_key(&line) {
                 hit.insert(line);

@@ -215,7 +215,7 @@ fn draft(graphs: &Graphs, flows: &[Flow<'_>], name: &str, notes: &mut Notes) -> 
     let mut draft = Draft::default();
     // A block mostly is on one line, with its arms and conditions.
     let n_arms = flows.iter().map(|flow| flow.arcs.len() + flow.decisions.len()).sum::<usize>();
-    let n_arms = n_arms.saturating_mul(8).saturating_add(1_000);
+    let n_arms = n_arms.saturating_mul(2).saturating_add(1_000);
     let mut odd = Odd { negative: 0, too_large: 0, n_arms };
     let paths: Vec<String> =
         graphs.sources.names.iter().map(|path| gcov_json::joined(&graphs.folder, path)).collect();
