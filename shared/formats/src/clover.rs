@@ -30,7 +30,7 @@ use std::fmt::Write as _;
 
 use coverage::{BranchKind, Fraction, Mode, Profile, Span};
 
-use crate::draft::{Draft, FileDraft, Join};
+use crate::draft::{Draft, FileDraft, Join, Position};
 use crate::limits::Budget;
 use crate::outline::{self, FileOutline, LineOutline};
 use crate::xml::{self, Document, Element, Node, escape};
@@ -123,6 +123,8 @@ enum Meaning {
 /// A file that is being read.
 struct CloverFile {
     path: String,
+    /// Where its draft is, once there is one.
+    position: Option<Position>,
     /// Elements that are open inside of it, itself included.
     depth: usize,
     /// Whether the file needs not be told of if it has no lines: gcovr makes up a test.
@@ -156,6 +158,7 @@ impl CloverFile {
         };
         Self {
             path,
+            position: None,
             depth,
             is_test,
             conditions: Vec::new(),
@@ -165,6 +168,11 @@ impl CloverFile {
             bare: Vec::new(),
             last: None,
         }
+    }
+
+    fn draft<'a>(&mut self, draft: &'a mut Draft) -> &'a mut FileDraft {
+        let position = *self.position.get_or_insert_with(|| draft.position(&self.path));
+        draft.at(position)
     }
 
     fn line(&mut self, element: &Element<'_>, draft: &mut Draft) -> Result<(), ReadError> {
@@ -179,7 +187,7 @@ impl CloverFile {
                 let signature = signature.split(" : ").next().unwrap_or_default();
                 let method = element.attribute("name").unwrap_or(signature);
                 let span = (number > 0).then(|| Span::line(number));
-                draft.file(&self.path).function(method, span, Some(count));
+                self.draft(draft).function(method, span, Some(count));
                 // Only PHPUnit knows this.
                 if element.attribute("crap").is_some() {
                     self.bare.extend(self.last.replace((number, count)));
@@ -193,7 +201,7 @@ impl CloverFile {
             }),
             _ => {
                 let count = count("count")?;
-                draft.file(&self.path).line(number, count);
+                self.draft(draft).line(number, count);
                 self.found += Fraction { covered: u64::from(count > 0), total: 1 };
                 self.last = None;
             }
@@ -205,7 +213,7 @@ impl CloverFile {
         if self.is_test {
             return;
         }
-        let file = draft.file(&self.path);
+        let file = self.draft(draft);
         self.bare.extend(self.last);
         let mut with_bare = self.found;
         for &(_, count) in &self.bare {

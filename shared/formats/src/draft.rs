@@ -37,6 +37,10 @@ pub(crate) struct Draft {
     known: HashMap<String, usize>,
 }
 
+/// Where a file is in the draft that gave this.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position(usize);
+
 /// What is known of a file.
 #[derive(Debug, Default)]
 pub(crate) struct FileDraft {
@@ -91,17 +95,26 @@ impl Draft {
     }
 
     /// The file of this path, new or known.
-    #[expect(clippy::indexing_slicing, reason = "positions are those of this list")]
     pub(crate) fn file(&mut self, path: &str) -> &mut FileDraft {
-        let at = match self.known.get(path) {
-            Some(&at) => at,
-            None => {
-                self.known.insert(path.to_owned(), self.files.len());
-                self.files.push(FileDraft { path: path.to_owned(), ..FileDraft::default() });
-                self.files.len() - 1
-            }
-        };
-        &mut self.files[at]
+        let position = self.position(path);
+        self.at(position)
+    }
+
+    /// Where the file of this path is, new or known: for many rows of one file, of which each
+    /// would look it up by a path that may be long.
+    pub(crate) fn position(&mut self, path: &str) -> Position {
+        if let Some(&at) = self.known.get(path) {
+            return Position(at);
+        }
+        self.known.insert(path.to_owned(), self.files.len());
+        self.files.push(FileDraft { path: path.to_owned(), ..FileDraft::default() });
+        Position(self.files.len() - 1)
+    }
+
+    /// The file at a position of this draft.
+    #[expect(clippy::indexing_slicing, reason = "positions are those of this list")]
+    pub(crate) fn at(&mut self, position: Position) -> &mut FileDraft {
+        &mut self.files[position.0]
     }
 
     /// The file of this path in this package of a module, new or known. Others of the path are

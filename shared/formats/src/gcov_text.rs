@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 
 use coverage::{BranchKind, Mode, Profile, Span};
 
-use crate::draft::Draft;
+use crate::draft::{Draft, Position};
 use crate::gcov_json::ConditionRow;
 use crate::{Format, Notes, Place, Read, ReadError, text};
 
@@ -82,7 +82,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
 type Fault = (usize, String);
 
 fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> Result<(), Fault> {
-    let mut path = String::new();
+    let mut file: Option<Position> = None;
     let mut seen: BTreeSet<u32> = BTreeSet::new();
     // Which instance of a template the rows are of, and whether its name comes next.
     let mut instance = String::new();
@@ -97,8 +97,9 @@ fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> R
         if let Some(rest) = row.strip_prefix("function ") {
             let found = rest
                 .split_once(" called ")
-                .and_then(|(name, rest)| Some((name, count(rest.split_whitespace().next()?)?)));
+                .and_then(|(name, rest)| Some((name, rest.split_whitespace().next()?)));
             let (name, count) = found.ok_or((index, "not a function's row".to_owned()))?;
+            let count = counted(count, row).map_err(|reason| (index, reason))?;
             functions.push((name.to_owned(), count));
             continue;
         }
@@ -111,25 +112,26 @@ fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> R
                         notes.add(name, "tells arms in percent: their counts are not known");
                         u64::from(percent.parse::<f64>().unwrap_or(0.0) > 0.0)
                     }
-                    None => count(taken).ok_or((index, format!("\"{taken}\" is not a count")))?,
+                    None => counted(taken, row).map_err(|reason| (index, reason))?,
                 },
                 _ => return Err((index, "not a branch's row".to_owned())),
             };
             let label = n_arms.to_string();
             n_arms += 1;
-            decision.end(draft, &path, line_number, &instance);
+            decision.end(draft, &mut file, line_number, &instance);
             let place = Span::line(line_number);
-            draft.file(&path).arm(BranchKind::Branch, place, &instance, &label, taken);
+            let position = *file.get_or_insert_with(|| draft.position(""));
+            draft.at(position).arm(BranchKind::Branch, place, &instance, &label, taken);
             continue;
         }
         if let Some(rest) = row.strip_prefix("condition ") {
             decision
-                .add(rest, draft, &path, line_number, &instance)
+                .add(rest, draft, &mut file, line_number, &instance)
                 .ok_or_else(|| (index, "not a condition's row".to_owned()))?;
             continue;
         }
         if row.starts_with("----") {
-            decision.end(draft, &path, line_number, &instance);
+            decision.end(draft, &mut file, line_number, &instance);
             (names_instance, instance) = (true, String::new());
             continue;
         }
@@ -152,23 +154,22 @@ fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> R
             return Err((index, "neither a line of a source nor what belongs to one".to_owned()));
         };
         let number = number.trim();
-        decision.end(draft, &path, line_number, &instance);
+        decision.end(draft, &mut file, line_number, &instance);
         decision.n_before = 0;
         line_number =
             number.parse().map_err(|_| (index, format!("\"{number}\" is not a line number")))?;
         n_arms = 0;
         if line_number == 0 {
             if let Some(source) = rest.and_then(|rest| rest.strip_prefix("Source:")) {
-                path = source.trim().to_owned();
-                draft.file(&path);
+                file = Some(draft.position(source.trim()));
                 seen.clear();
             }
             continue;
         }
-        if path.is_empty() {
+        let Some(position) = file else {
             return Err((index, "a line before the name of its source".to_owned()));
-        }
-        let file = draft.file(&path);
+        };
+        let file = draft.at(position);
         for (name, count) in functions.drain(..) {
             file.function(&name, Some(Span::line(line_number)), Some(count));
         }
@@ -176,14 +177,14 @@ fn read_table(name: &str, text: &str, draft: &mut Draft, notes: &mut Notes) -> R
         let hits = match hits {
             "-" => continue,
             "#####" | "=====" | "%%%%%" | "$$$$$" => 0,
-            hits => count(hits).ok_or((index, format!("\"{hits}\" is not a count")))?,
+            hits => counted(hits, row).map_err(|reason| (index, reason))?,
         };
         // The sum of all instances came first.
         if seen.insert(line_number) {
             file.line(line_number, hits);
         }
     }
-    decision.end(draft, &path, line_number, &instance);
+    decision.end(draft, &mut file, line_number, &instance);
     Ok(())
 }
 
@@ -200,12 +201,12 @@ impl Decision {
         &mut self,
         rest: &str,
         draft: &mut Draft,
-        path: &str,
+        file: &mut Option<Position>,
         line: u32,
         instance: &str,
     ) -> Option<()> {
         if let Some(outcomes) = rest.strip_prefix("outcomes covered ") {
-            self.end(draft, path, line, instance);
+            self.end(draft, file, line, instance);
             let count = outcomes.split_once('/')?.1.trim().parse().ok()?;
             self.row = Some(ConditionRow { count, ..ConditionRow::default() });
             return Some(());
@@ -224,17 +225,24 @@ impl Decision {
     }
 
     /// Adds what was read of one, if anything was.
-    fn end(&mut self, draft: &mut Draft, path: &str, line: u32, instance: &str) {
+    fn end(
+        &mut self,
+        draft: &mut Draft,
+        file: &mut Option<Position>,
+        line: u32,
+        instance: &str,
+    ) {
         if let Some(row) = self.row.take() {
             let name = format!("{instance} {}", self.n_before);
-            row.tell(draft.file(path), Span::line(line), name.trim());
+            let position = *file.get_or_insert_with(|| draft.position(""));
+            row.tell(draft.at(position), Span::line(line), name.trim());
             self.n_before += 1;
         }
     }
 }
 
 fn read_intermediate(text: &str, draft: &mut Draft) -> Result<(), Fault> {
-    let mut path = String::new();
+    let mut file: Option<Position> = None;
     // Arms are told one by one.
     let mut last = (0, 0u32);
     for (index, row) in (1..).zip(text.lines()) {
@@ -251,36 +259,54 @@ fn read_intermediate(text: &str, draft: &mut Draft) -> Result<(), Fault> {
         };
         let hits = |at: usize| {
             let field = fields.get(at).copied().unwrap_or_default();
-            count(field).ok_or_else(|| (index, format!("\"{field}\" is not a count")))
+            counted(field, row).map_err(|reason| (index, reason))
         };
+        if kind == "file" {
+            file = Some(draft.position(rest.trim()));
+            continue;
+        }
+        let Some(file) = file.map(|position| draft.at(position)) else { continue };
         match kind {
-            "file" => {
-                rest.trim().clone_into(&mut path);
-                draft.file(&path);
-            }
-            _ if path.is_empty() => {}
             "function" => {
                 // With the end of the function since GCC 8.
-                let has_end = fields.get(2).is_some_and(|field| count(field).is_some());
+                let has_end = fields
+                    .get(2)
+                    .is_some_and(|field| is_below_zero(field) || count(field).is_some());
                 let at = if has_end { 2 } else { 1 };
                 let name = fields.get(at + 1..).unwrap_or_default().join(",");
                 let first = number(0)?;
                 let last = if has_end { number(1)?.max(first) } else { first };
                 let span = Span { start: Span::line(first).start, end: Span::line(last).end };
-                draft.file(&path).function(&name, Some(span), Some(hits(at)?));
+                file.function(&name, Some(span), Some(hits(at)?));
             }
-            "lcount" => draft.file(&path).line(number(0)?, hits(1)?),
+            "lcount" => file.line(number(0)?, hits(1)?),
             "branch" => {
                 let line = number(0)?;
                 last = if last.0 == line { (line, last.1 + 1) } else { (line, 0) };
                 let taken = u64::from(fields.get(1).is_some_and(|word| word.trim() == "taken"));
                 let label = last.1.to_string();
-                draft.file(&path).arm(BranchKind::Branch, Span::line(line), "", &label, taken);
+                file.arm(BranchKind::Branch, Span::line(line), "", &label, taken);
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// The count in a row, or why it is none.
+fn counted(text: &str, row: &str) -> Result<u64, String> {
+    count(text).ok_or_else(|| match is_below_zero(text) {
+        true => {
+            let row: String = row.trim().chars().take(80).collect();
+            format!("\"{row}\" has a count below zero: its counter wrapped or was overwritten")
+        }
+        false => format!("\"{text}\" is not a count"),
+    })
+}
+
+fn is_below_zero(text: &str) -> bool {
+    let digits = text.trim().trim_end_matches('*').strip_prefix('-');
+    digits.is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A count: digits, or rounded to thousands as in `1.2k`.
@@ -311,6 +337,25 @@ mod tests {
         let mut dump = dump::write(&read("a.gcov", text.as_bytes(), &mut notes)?);
         notes.all().iter().for_each(|note| dump += &format!("{} x{}\n", note.what, note.times));
         Ok(dump)
+    }
+
+    #[test]
+    fn a_count_that_wrapped_is_refused() {
+        let table = "        -:    0:Source:a.c\n        1:    1:x\n";
+        let intermediate = "file:a.c\nfunction:3,9,1,f\nlcount:3,1\n";
+        for (head, row) in [
+            (table, "-1:    7:g();"),
+            (table, "function f called -2 returned 0% blocks executed 0%"),
+            (table, "branch  0 taken -3"),
+            (intermediate, "lcount:4,-1"),
+            (intermediate, "function:3,9,-4,g"),
+            (intermediate, "function:3,-4,g"),
+        ] {
+            let error = read_text(&format!("{head}{row}\n")).unwrap_err().to_string();
+            let line = head.lines().count() + 1;
+            let why = "has a count below zero: its counter wrapped or was overwritten";
+            assert_eq!(error, format!("line {line}: \"{row}\" {why}"));
+        }
     }
 
     #[test]
