@@ -14,7 +14,6 @@
 //!
 //! Not kept: blocks, calls, and whether an arm is a fall-through or throws.
 
-
 use coverage::{BranchKind, Mode, Position, Profile, Span};
 use serde::Deserialize;
 
@@ -137,11 +136,7 @@ pub fn read(name: &str, bytes: &[u8], notes: &mut Notes) -> Result<Profile, Read
 ///
 /// # Errors
 /// A count is negative.
-pub(crate) fn add_line(
-    file: &mut FileDraft,
-    path: &str,
-    row: &LineRow,
-) -> Result<(), ReadError> {
+pub(crate) fn add_line(file: &mut FileDraft, path: &str, row: &LineRow) -> Result<(), ReadError> {
     let here = || format!("{path}: line {}", row.line_number);
     file.line(row.line_number, row.count.count(here)?);
     let place = Span::line(row.line_number);

@@ -225,13 +225,7 @@ impl Decision {
     }
 
     /// Adds what was read of one, if anything was.
-    fn end(
-        &mut self,
-        draft: &mut Draft,
-        file: &mut Option<Position>,
-        line: u32,
-        instance: &str,
-    ) {
+    fn end(&mut self, draft: &mut Draft, file: &mut Option<Position>, line: u32, instance: &str) {
         if let Some(row) = self.row.take() {
             let name = format!("{instance} {}", self.n_before);
             let position = *file.get_or_insert_with(|| draft.position(""));
