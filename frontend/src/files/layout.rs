@@ -1,6 +1,6 @@
 //! The tree as rows: modules, packages, files and functions that are open, matched and in order.
 
-use coverage::{Fraction, FunctionIdx};
+use coverage::{Fraction, FunctionIdx, UnitIdx};
 
 use crate::session::model::Live;
 use crate::session::url::{Show, Sort};
@@ -93,7 +93,7 @@ impl Outline {
         for functions in &mut self.functions {
             by_key(functions, |&row| {
                 let units = shape.functions()[row as usize].units.start;
-                let start = shape.unit_spans()[units as usize].start;
+                let start = shape.unit(UnitIdx(units)).span.start;
                 [pair(start.line, start.column), 0]
             });
         }

@@ -233,7 +233,7 @@ impl View {
             let was_hit = *count > 0;
             *count = count.saturating_add(delta);
             if !was_hit {
-                let statements = u64::from(shape.unit_statements()[unit_idx.index()]);
+                let statements = u64::from(shape.unit(unit_idx).statements);
                 let function = &mut self.tree.functions[function_idx.index()];
                 let fresh = u64::from(function.functions.covered == 0);
                 let file = &mut self.tree.files[file_idx.index()];

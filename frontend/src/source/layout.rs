@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use coverage::{FileIdx, Shape, Span};
+use coverage::{FileIdx, Shape, Span, UnitIdx};
 use wire::details::LineDetails;
 
 use super::go::{self, Kind, State};
@@ -94,12 +94,9 @@ impl Sheet {
             .filter(|(_, function)| function.file == file && !function.units.is_empty());
         let mut units: Vec<(Span, u32)> = Vec::new();
         for (row, function) in functions {
-            for unit in function.units.clone() {
-                units.push((shape.unit_spans()[unit as usize], unit));
-            }
-            let spans =
-                &shape.unit_spans()[function.units.start as usize..function.units.end as usize];
-            let line = spans.iter().map(|span| span.start.line).min().unwrap_or(1);
+            let own = function.units.clone().map(|unit| (shape.unit(UnitIdx(unit)).span, unit));
+            let line = own.clone().map(|(span, _)| span.start.line).min().unwrap_or(1);
+            units.extend(own);
             sheet.functions.push((line.saturating_sub(1), row as u32));
         }
         by_key(&mut sheet.functions, |&(line, row)| [pair(line, row), 0]);

@@ -1,6 +1,6 @@
 //! One line of source, painted by hand.
 
-use coverage::Shape;
+use coverage::{Shape, Unit, UnitIdx};
 use web_sys::HtmlElement;
 
 use super::layout::{Line, Sheet, Status};
@@ -271,8 +271,7 @@ pub(super) fn describe(paint: &Paint<'_>, line: usize) -> String {
         let unit = mark.unit as usize;
         let count = paint.counts.get(unit).copied().unwrap_or(0);
         let last = paint.last.get(unit).copied().unwrap_or(0);
-        let span = paint.shape.unit_spans()[unit];
-        let statements = paint.shape.unit_statements()[unit];
+        let Unit { span, statements, .. } = paint.shape.unit(UnitIdx(mark.unit));
         text.push_str(" · ");
         if span.as_line().is_none() {
             text.push_str(&format!(

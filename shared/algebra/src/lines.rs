@@ -79,7 +79,7 @@ pub fn lines_of(profile: &Profile, file: FileIdx) -> BTreeMap<u32, Line> {
 /// first unit is taken. Branches stay as they are.
 pub fn by_line(profile: &Profile) -> Profile {
     let shape = profile.shape();
-    if shape.unit_kinds().iter().all(|kind| *kind == UnitKind::Line) && !shares_lines(profile) {
+    if shape.unit_kinds().all(|kind| kind == UnitKind::Line) && !shares_lines(profile) {
         return profile.clone();
     }
     let mut builder = ProfileBuilder::default();
@@ -135,8 +135,8 @@ pub fn by_line(profile: &Profile) -> Profile {
 /// The profile as a format can hold it that has a place for blocks, or has none: as it is, or
 /// [`by_line`] where it has units of the other kind.
 pub fn units_for(profile: &Profile, blocks: bool) -> Profile {
-    let kinds = profile.shape().unit_kinds();
-    let fits = kinds.iter().all(|kind| (*kind == UnitKind::Block) == blocks);
+    let mut kinds = profile.shape().unit_kinds();
+    let fits = kinds.all(|kind| (kind == UnitKind::Block) == blocks);
     if fits && !shares_lines(profile) { profile.clone() } else { by_line(profile) }
 }
 

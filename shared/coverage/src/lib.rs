@@ -31,6 +31,7 @@ mod profile;
 mod shape;
 mod span;
 mod totals;
+mod units;
 
 pub use builder::ProfileBuilder;
 pub use metrics::Metrics;

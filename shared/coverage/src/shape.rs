@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::Span;
+use crate::units::Units;
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident) => {
@@ -183,9 +184,7 @@ pub struct Shape {
     packages: Vec<Package>,
     files: Vec<File>,
     functions: Vec<Function>,
-    unit_kinds: Vec<UnitKind>,
-    unit_spans: Vec<Span>,
-    unit_statements: Vec<u32>,
+    units: Units,
     unit_functions: Vec<FunctionIdx>,
     branches: Vec<Branch>,
     arm_labels: Vec<LabelIdx>,
@@ -209,18 +208,8 @@ impl Shape {
     }
 
     /// Kinds of all units, in counter order.
-    pub fn unit_kinds(&self) -> &[UnitKind] {
-        &self.unit_kinds
-    }
-
-    /// Spans of all units, in counter order.
-    pub fn unit_spans(&self) -> &[Span] {
-        &self.unit_spans
-    }
-
-    /// Statement counts of all units, in counter order.
-    pub fn unit_statements(&self) -> &[u32] {
-        &self.unit_statements
+    pub fn unit_kinds(&self) -> impl Iterator<Item = UnitKind> {
+        self.units.kinds()
     }
 
     /// Functions of all units, in counter order.
@@ -256,7 +245,7 @@ impl Shape {
 
     /// How many units, and so counts, there are.
     pub fn n_units(&self) -> usize {
-        self.unit_spans.len()
+        self.unit_functions.len()
     }
 
     /// Package of an index made by this shape.
@@ -277,11 +266,17 @@ impl Shape {
     /// Unit of an index made by this shape.
     pub fn unit(&self, unit_idx: UnitIdx) -> Unit {
         Unit {
-            kind: self.unit_kinds[unit_idx.index()],
-            span: self.unit_spans[unit_idx.index()],
-            statements: self.unit_statements[unit_idx.index()],
+            kind: self.units.kind(unit_idx.index()),
+            span: self.units.span(unit_idx.index()),
+            statements: self.units.statements(unit_idx.index()),
             function: self.unit_functions[unit_idx.index()],
         }
+    }
+
+    /// Whether units of this shape are those of another one by one, but for their functions.
+    pub fn has_same_units(&self, own: Range<u32>, other: &Self, theirs: Range<u32>) -> bool {
+        let range = |units: Range<u32>| units.start as usize..units.end as usize;
+        self.units.are_same(range(own), &other.units, range(theirs))
     }
 
     /// File that a unit lies in.
@@ -332,7 +327,7 @@ impl ShapeBuilder {
     /// Adds a function to a file; the units that follow are its own.
     pub fn function(&mut self, file: FileIdx, name: &str, literal: bool) -> FunctionIdx {
         let function_idx = FunctionIdx(next(&self.shape.functions));
-        let first = next(&self.shape.unit_spans);
+        let first = next(&self.shape.unit_functions);
         self.shape.functions.push(Function {
             name: name.to_owned(),
             file,
@@ -365,12 +360,10 @@ impl ShapeBuilder {
         span: Span,
         statements: u32,
     ) -> UnitIdx {
-        let unit_idx = UnitIdx(next(&self.shape.unit_spans));
+        let unit_idx = UnitIdx(next(&self.shape.unit_functions));
         debug_assert_eq!(function.index() + 1, self.shape.functions.len());
         let last = FunctionIdx(next(&self.shape.functions).saturating_sub(1));
-        self.shape.unit_kinds.push(kind);
-        self.shape.unit_spans.push(span);
-        self.shape.unit_statements.push(statements);
+        self.shape.units.push((kind, span, statements));
         self.shape.unit_functions.push(last);
         if let Some(function) = self.shape.functions.last_mut() {
             function.units.end = unit_idx.0 + 1;
@@ -381,15 +374,13 @@ impl ShapeBuilder {
     /// Adds lines to the function built last, as [`Self::unit_of`] does one by one: the first of
     /// their units. Numbers must not repeat.
     pub fn lines(&mut self, numbers: impl ExactSizeIterator<Item = u32>) -> UnitIdx {
-        let first = UnitIdx(next(&self.shape.unit_spans));
-        let n = self.shape.unit_spans.len() + numbers.len();
+        let first = UnitIdx(next(&self.shape.unit_functions));
+        let n = self.shape.unit_functions.len() + numbers.len();
         let function = FunctionIdx(next(&self.shape.functions).saturating_sub(1));
-        self.shape.unit_kinds.resize(n, UnitKind::Line);
-        self.shape.unit_spans.extend(numbers.map(Span::line));
-        self.shape.unit_statements.resize(n, 1);
+        self.shape.units.extend_lines(numbers);
         self.shape.unit_functions.resize(n, function);
         if let Some(function) = self.shape.functions.last_mut() {
-            function.units.end = next(&self.shape.unit_spans);
+            function.units.end = next(&self.shape.unit_functions);
         }
         first
     }

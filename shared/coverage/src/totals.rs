@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use crate::{FileIdx, FunctionIdx, PackageIdx, Shape};
+use crate::{FileIdx, FunctionIdx, PackageIdx, Shape, UnitIdx};
 
 /// Covered out of total. A total of 0 means that there was nothing to cover, not 0 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -110,11 +110,11 @@ impl Tree {
 fn of_function(shape: &Shape, counts: &[u64], function_idx: usize) -> Totals {
     let mut totals = Totals::default();
     let units = shape.functions()[function_idx].units.clone();
-    for unit_idx in units.start as usize..units.end as usize {
-        let statements = u64::from(shape.unit_statements()[unit_idx]);
+    for unit_idx in units {
+        let statements = u64::from(shape.unit(UnitIdx(unit_idx)).statements);
         totals.statements.total += statements;
         totals.units.total += 1;
-        if counts.get(unit_idx).is_some_and(|&count| count > 0) {
+        if counts.get(unit_idx as usize).is_some_and(|&count| count > 0) {
             totals.statements.covered += statements;
             totals.units.covered += 1;
         }

@@ -18,7 +18,7 @@ const ARMS: usize = 24;
 
 /// Whether a page shows the profile by line.
 pub fn is_by_line(profile: &Profile) -> bool {
-    profile.shape().unit_kinds().iter().any(|kind| *kind != UnitKind::Block)
+    profile.shape().unit_kinds().any(|kind| kind != UnitKind::Block)
 }
 
 /// The profile with the units that a page shows: its own where all are blocks; otherwise lines,

@@ -1,6 +1,6 @@
 //! What two opened profiles have together, in common, or one without the other.
 
-use coverage::{Function, Profile, Span, Totals};
+use coverage::{Function, Profile, Span, Totals, UnitIdx};
 use frontend::open::frames::{About, COMPUTED};
 use frontend::ui::text::{grouped, plural};
 use report::shown;
@@ -142,10 +142,9 @@ fn with_names(profile: Profile, other: &Profile) -> Profile {
         let functions = shape.functions().iter();
         let of_file = functions.filter(|function| shape.file(function.file).path == *path);
         let extent = |function: &Function| {
-            let units = function.units.start as usize..function.units.end as usize;
-            let spans = shape.unit_spans().get(units)?;
-            let start = spans.iter().map(|span| span.start).min()?;
-            let end = spans.iter().map(|span| span.end).max()?;
+            let spans = function.units.clone().map(|unit| shape.unit(UnitIdx(unit)).span);
+            let start = spans.clone().map(|span| span.start).min()?;
+            let end = spans.map(|span| span.end).max()?;
             Some((function.name.clone(), Span { start, end }))
         };
         of_file.filter_map(extent).collect()

@@ -95,7 +95,7 @@ impl All {
 fn grid(profile: &Profile, metrics: &All, by: By) -> Grid {
     let shape = profile.shape();
     let headline = metrics.total.headline().0;
-    let is_go = shape.unit_kinds().iter().all(|kind| *kind == UnitKind::Block);
+    let is_go = shape.unit_kinds().all(|kind| kind == UnitKind::Block);
     let names = if is_go || by == By::Function { vec![headline] } else { carried(&metrics.total) };
     let shares = |metrics: &Metrics| names.iter().map(|name| metrics.named(name)).collect();
     let mut rows: Vec<(String, Vec<Fraction>)> = match by {
