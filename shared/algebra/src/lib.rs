@@ -23,6 +23,7 @@
 //! that share their [`Shape`](coverage::Shape) are combined column by column, others by a hash of
 //! their units; the order of the result is that of the first profile that has the unit.
 
+mod alike;
 pub mod columns;
 mod doubts;
 mod functions;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use coverage::{Context, Mode, Profile};
+use coverage::{Mode, Profile};
 
-use crate::columns;
 use crate::union::union;
+use crate::{alike, columns};
 
 /// All units of all profiles; counts of equal units are added, saturating, and so are those of
 /// equal functions and of equal arms. In mode set a count is 1 when any profile hit it. The mode
@@ -19,17 +19,27 @@ pub fn merge(profiles: &[&Profile]) -> Profile {
     };
     let mode = profiles.iter().map(|profile| profile.mode()).max().unwrap_or_default();
     let merged = if profiles.iter().all(|profile| same_shape(first, profile)) {
-        by_position(profiles)
+        by_position(profiles, mode)
     } else {
-        union(profiles)
+        alike::on_first_shape(profiles, mode).unwrap_or_else(|| union(profiles, mode))
     };
-    let counts = |counts: &[u64]| -> Vec<u64> {
-        let most = if mode == Mode::Set { 1 } else { u64::MAX };
-        counts.iter().map(|&count| count.min(most)).collect()
-    };
-    Profile::new(mode, merged.shape().clone(), counts(merged.counts()))
-        .with_outcomes(counts(merged.arm_counts()), counts(merged.function_counts()))
-        .with_contexts(merged.contexts().clone())
+    capped(merged)
+}
+
+/// The same profile with each unit of a function once, counts added as [`merge()`] does.
+pub(crate) fn joined(profile: &Profile) -> Profile {
+    capped(union(&[profile], profile.mode()))
+}
+
+/// The profile with counts as its mode has them.
+fn capped(profile: Profile) -> Profile {
+    if profile.mode() != Mode::Set {
+        return profile;
+    }
+    let hits = |counts: &[u64]| -> Vec<u64> { counts.iter().map(|&count| count.min(1)).collect() };
+    Profile::new(Mode::Set, profile.shape().clone(), hits(profile.counts()))
+        .with_outcomes(hits(profile.arm_counts()), hits(profile.function_counts()))
+        .with_contexts(profile.contexts().clone())
 }
 
 /// Whether both have the same units in the same order.
@@ -38,7 +48,7 @@ pub(crate) fn same_shape(a: &Profile, b: &Profile) -> bool {
 }
 
 /// Profiles of one shape.
-fn by_position(profiles: &[&Profile]) -> Profile {
+fn by_position(profiles: &[&Profile], mode: Mode) -> Profile {
     let shape = profiles[0].shape().clone();
     let sum = |counts: fn(&Profile) -> &[u64], n: usize| {
         let mut sums = vec![0; n];
@@ -48,24 +58,10 @@ fn by_position(profiles: &[&Profile]) -> Profile {
     let arms = sum(Profile::arm_counts, shape.arm_labels().len());
     let functions = sum(Profile::function_counts, shape.functions().len());
     let counts = sum(Profile::counts, shape.n_units());
-    let mut contexts: Vec<Context> = Vec::new();
-    for context in profiles.iter().flat_map(|profile| profile.contexts().iter()) {
-        match contexts.binary_search_by(|known| known.name.cmp(&context.name)) {
-            Ok(at) => {
-                contexts[at].units.extend(&context.units);
-                contexts[at].units.sort_unstable();
-                contexts[at].units.dedup();
-            }
-            Err(at) => contexts.insert(at, context.clone()),
-        }
-    }
-    Profile::new(shape_mode(profiles), shape, counts)
+    let contexts = profiles.iter().flat_map(|profile| profile.contexts().iter().cloned());
+    Profile::new(mode, shape, counts)
         .with_outcomes(arms, functions)
-        .with_contexts(contexts.into())
-}
-
-fn shape_mode(profiles: &[&Profile]) -> Mode {
-    profiles.first().map(|profile| profile.mode()).unwrap_or_default()
+        .with_contexts(alike::joined_contexts(contexts.collect()).into())
 }
 
 #[cfg(test)]
@@ -139,6 +135,24 @@ mod tests {
             "mode count\npackage p - -\nfile p/a.c\nfunction -\nline 1 5\nline 2 1\nline 3 1\n\
              context s 2 3\ncontext t 1 3\nfunction f 1 7\nfunction g 3 1\n\
              branch 1 0 0=6 1=0 2=1\nbranch 2 - 2/3\n",
+        );
+    }
+
+    #[test]
+    fn what_the_first_has_too_adds_up_in_every_column() {
+        let a = "package p - -\nfile p/a.c\nfunction -\nline 1 5\nline 2 0\ncontext t 1\n\
+                 function f 1 5\nbranch 1 x 0=5 1=0\n";
+        let b = "package q - -\nfile q/b.c\nfunction -\nline 7 2\ncontext t 7\n\
+                 function g 7 1\nbranch 7 0 x=0 1=2\n";
+        let sum = "package q - -\nfile q/b.c\nfunction -\nline 7 4\ncontext t 7\n\
+                   function g 7 2\nbranch 7 0 x=0 1=4\n";
+        let both = format!("mode count\n{a}{b}");
+        check(&[&both, &format!("mode count\n{b}")], &format!("mode count\n{a}{sum}"));
+        // What is not quite the same is added all the same, row by row.
+        let other = b.replace("line 7 2", "line 7 2\nline 8 2");
+        check(
+            &[&both, &format!("mode count\n{other}")],
+            &format!("mode count\n{a}{}", sum.replace("line 7 4", "line 7 4\nline 8 2")),
         );
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use coverage::{Profile, ProfileBuilder};
 
-use crate::merge;
+use crate::merge::joined;
 
 /// A rule that gives files and packages other names: what begins with `from` begins with `to`
 /// afterwards. Both ends lie at a `/` or at the end of the name.
@@ -72,15 +72,9 @@ pub fn remap(profile: &Profile, rules: &[Remap]) -> Profile {
         })
         .collect();
     builder.copy_files(profile, &files);
-    let joined = files.len() > known.len();
     let renamed = builder.build(profile.mode());
-    // Joined files may hold a unit twice: against an empty profile, each becomes one.
-    if joined {
-        let none = Profile::zero(profile.mode(), std::sync::Arc::default());
-        merge(&[&renamed, &none])
-    } else {
-        renamed
-    }
+    // Joined files may hold a unit twice.
+    if files.len() > known.len() { joined(&renamed) } else { renamed }
 }
 
 #[cfg(test)]

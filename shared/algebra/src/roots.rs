@@ -9,7 +9,7 @@ use std::fmt;
 
 use coverage::{Profile, ProfileBuilder};
 
-use crate::merge;
+use crate::merge::joined;
 
 /// New names for the files of several profiles.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,6 +128,7 @@ pub fn align(profiles: &[&Profile], tree: &[&str], ignore_case: bool) -> Alignme
         plain[at].iter().filter(|name| is_absolute(name)).count() * 2 > plain[at].len()
     });
     let mut alignment = Alignment { names: plain.clone(), ..Alignment::default() };
+    let last = order.last().copied();
     for at in order {
         let decided = decide(&plain[at], &known, has_tree);
         let names = &mut alignment.names[at];
@@ -155,7 +156,7 @@ pub fn align(profiles: &[&Profile], tree: &[&str], ignore_case: bool) -> Alignme
                 }
             }
         }
-        if !has_tree {
+        if !has_tree && Some(at) != last {
             alignment.names[at].iter().for_each(|name| known.add(name));
         }
     }
@@ -210,8 +211,8 @@ pub fn rename(profile: &Profile, names: &[String]) -> Profile {
     builder.copy_files(profile, &files);
     let renamed = builder.build(profile.mode());
     if files.len() > known.len() {
-        // Joined files may hold a unit twice: against an empty profile, each becomes one.
-        merge(&[&renamed, &Profile::zero(profile.mode(), std::sync::Arc::default())])
+        // Joined files may hold a unit twice.
+        joined(&renamed)
     } else {
         renamed
     }
@@ -330,6 +331,9 @@ fn difference<'a>(from: &'a str, to: &'a str) -> (&'a str, &'a str) {
 
 /// Decides the names of one profile.
 fn decide(names: &[String], known: &Known, has_tree: bool) -> Vec<Verdict> {
+    if known.names.is_empty() {
+        return names.iter().map(|_| Verdict::New).collect();
+    }
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(names.len());
     // Beginnings of names that were decided, with how many files say so.
     let mut votes: BTreeMap<(String, String), usize> = BTreeMap::new();

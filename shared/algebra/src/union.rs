@@ -11,7 +11,7 @@ use coverage::{
 /// All units, functions and branches of all profiles, counts added, saturating. Order: packages
 /// and files as they are first met, from the first profile to the last; functions and branches
 /// file by file, as they are first met in it.
-pub(crate) fn union(profiles: &[&Profile]) -> Profile {
+pub(crate) fn union(profiles: &[&Profile], mode: Mode) -> Profile {
     let mut builder = ProfileBuilder::default();
     let parts = parts(profiles, &mut builder);
     let sources: Vec<_> =
@@ -30,7 +30,7 @@ pub(crate) fn union(profiles: &[&Profile]) -> Profile {
     for (profile, units) in profiles.iter().zip(&units) {
         builder.copy_contexts(profile, |unit| units.get(unit.index()).copied().flatten());
     }
-    builder.build(Mode::default())
+    builder.build(mode)
 }
 
 /// A file of a profile, and the one that it becomes part of.
@@ -96,14 +96,14 @@ impl<'a> Source<'a> {
 }
 
 /// Rows of each file, in their order.
-struct ByFile {
+pub(crate) struct ByFile {
     /// Where those of each file start.
     starts: Vec<u32>,
     rows: Vec<u32>,
 }
 
 impl ByFile {
-    fn new(n_files: usize, files: impl Iterator<Item = FileIdx> + Clone) -> Self {
+    pub(crate) fn new(n_files: usize, files: impl Iterator<Item = FileIdx> + Clone) -> Self {
         let mut starts = vec![0; n_files + 1];
         files.clone().for_each(|file| starts[file.index() + 1] += 1);
         let mut sum = 0;
@@ -120,7 +120,7 @@ impl ByFile {
         Self { starts, rows }
     }
 
-    fn of(&self, file: FileIdx) -> &[u32] {
+    pub(crate) fn of(&self, file: FileIdx) -> &[u32] {
         &self.rows[self.starts[file.index()] as usize..self.starts[file.index() + 1] as usize]
     }
 }

@@ -49,14 +49,14 @@ pub struct Context {
 /// The coverage of one body of source: a shape and one count for each of its units, arms and
 /// functions.
 ///
-/// Immutable once built. Cloning shares the shape and copies the counts.
+/// Immutable once built, so that clones share all of it.
 #[derive(Debug, Clone)]
 pub struct Profile {
     mode: Mode,
     shape: Arc<Shape>,
-    counts: Vec<u64>,
-    arm_counts: Vec<u64>,
-    function_counts: Vec<u64>,
+    counts: Arc<Vec<u64>>,
+    arm_counts: Arc<Vec<u64>>,
+    function_counts: Arc<Vec<u64>>,
     contexts: Arc<[Context]>,
 }
 
@@ -70,9 +70,9 @@ impl Profile {
         Self {
             mode,
             shape,
-            counts,
-            arm_counts,
-            function_counts: Vec::new(),
+            counts: counts.into(),
+            arm_counts: arm_counts.into(),
+            function_counts: Arc::default(),
             contexts: Arc::default(),
         }
     }
@@ -83,7 +83,7 @@ impl Profile {
     pub fn with_outcomes(mut self, mut arms: Vec<u64>, mut functions: Vec<u64>) -> Self {
         arms.resize(self.shape.arm_labels().len(), 0);
         functions.truncate(self.shape.functions().len());
-        (self.arm_counts, self.function_counts) = (arms, functions);
+        (self.arm_counts, self.function_counts) = (arms.into(), functions.into());
         self
     }
 
