@@ -1,7 +1,6 @@
 //! Functions of one file, in the words of either dialect.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::Hasher;
+use std::hash::BuildHasher;
 
 use coverage::{FileIdx, ProfileBuilder, Span};
 
@@ -50,6 +49,11 @@ impl<'a> Functions<'a> {
         let span = span(start, end)?;
         self.declared.push(Function { name, span, count: 0 });
         Ok(())
+    }
+
+    /// Takes a function of which only the start is known.
+    pub(super) fn declare_at(&mut self, line: u32, name: &'a [u8]) {
+        self.declared.push(Function { name, span: Some(Span::line(line)), count: 0 });
     }
 
     /// Takes a function's count.
@@ -103,7 +107,7 @@ impl<'a> Functions<'a> {
     /// Adds the functions to the file and forgets them; how many `FNF:` and `FNH:` say there are,
     /// which take those of `FNL:` for one each.
     pub(super) fn build(&mut self, builder: &mut ProfileBuilder, file: FileIdx) -> [usize; 2] {
-        if has_equal_names(&self.declared) {
+        if has_equal(self.declared.iter().map(|function| function.name)) {
             sum(&mut self.declared, |a, b| a.name.cmp(b.name));
         }
         // Instances of a template are at one place, and one function each.
@@ -148,14 +152,10 @@ impl<'a> Functions<'a> {
     }
 }
 
-/// Whether two functions may have the same name: by hashes, which are sorted sooner than names.
-fn has_equal_names(functions: &[Function]) -> bool {
-    let hash = |function: &Function| {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(function.name);
-        hasher.finish()
-    };
-    let mut hashes: Vec<u64> = functions.iter().map(hash).collect();
+/// Whether two names may be the same: by hashes, which are sorted sooner than names.
+pub(super) fn has_equal<'a>(names: impl Iterator<Item = &'a [u8]>) -> bool {
+    let state = foldhash::fast::FixedState::default();
+    let mut hashes: Vec<u64> = names.map(|name| state.hash_one(name)).collect();
     hashes.sort_unstable();
     !hashes.is_sorted_by(|a, b| a < b)
 }

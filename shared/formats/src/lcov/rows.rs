@@ -59,7 +59,7 @@ impl<'a> Rows<'a> {
         let at = |rest: &[u8]| record.at + record.rows.len() - rest.len();
         let mut rest = record.rows;
         loop {
-            // Nearly all rows are these two, in their plain form.
+            // Nearly all rows are these, in their plain form.
             if let Some((line, after)) = plain_line(rest) {
                 self.lines.push(line);
                 rest = after;
@@ -67,6 +67,19 @@ impl<'a> Rows<'a> {
             }
             if let Some((arm, after)) = plain_arm(rest) {
                 self.arms.push(arm);
+                rest = after;
+                continue;
+            }
+            if let Some((count, name, after)) = plain_function(b"FNDA:", rest) {
+                self.functions.enter(name, count);
+                rest = after;
+                continue;
+            }
+            if let Some((line, name, after)) = plain_function(b"FN:", rest)
+                && let Some(line) = plain_line_number(line)
+                && !name.first().is_some_and(u8::is_ascii_digit)
+            {
+                self.functions.declare_at(line, name);
                 rest = after;
                 continue;
             }
@@ -241,6 +254,14 @@ fn plain_arm(rest: &[u8]) -> Option<(Arm, &[u8])> {
     };
     let (branch, label) = (Name::number(block)?, Name::number(label)?);
     Some((Arm { line: plain_line_number(line)?, branch, label, count }, end_of_row(rest)?))
+}
+
+/// `FNDA:count,name` or `FN:line,name` likewise.
+fn plain_function<'a>(tag: &[u8], rest: &'a [u8]) -> Option<(u64, &'a [u8], &'a [u8])> {
+    let (number, rest) = plain_number(rest.strip_prefix(tag)?)?;
+    let [b',', rest @ ..] = rest else { return None };
+    let (name, rest) = rest.split_at_checked(memchr(b'\n', rest)?)?;
+    Some((number, trim(name), rest.get(1..)?))
 }
 
 fn plain_line_number(number: u64) -> Option<u32> {

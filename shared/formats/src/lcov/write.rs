@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use coverage::{Branch, BranchKind, File, FunctionIdx, Profile, SourcePath, UnitIdx, UnitKind};
+use coverage::{
+    Branch, BranchKind, File, FunctionIdx, LabelIdx, Profile, SourcePath, UnitIdx, UnitKind,
+};
+
+use super::functions::has_equal;
 
 /// The profile as one record for each file, by path. Records name a test where all that was hit of
 /// the file was hit in that one context; how often a line ran in which of several isn't known.
@@ -28,11 +32,38 @@ pub(super) fn write(profile: &Profile) -> Vec<u8> {
         }
     }
     files.sort_by_key(|file| file.path);
+    let labels = Labels::of(profile);
     let mut out = Vec::new();
     for file in &mut files {
-        file.write(profile, &mut out);
+        file.write(profile, &labels, &mut out);
     }
     out
+}
+
+/// The numbers that labels are, of those that are: each is looked at once, and used a million times.
+struct Labels(Vec<Option<u64>>);
+
+impl Labels {
+    fn of(profile: &Profile) -> Self {
+        Self(profile.shape().labels().iter().map(|label| own_number(label)).collect())
+    }
+
+    fn number(&self, label: LabelIdx) -> Option<u64> {
+        self.0.get(label.index()).copied().flatten()
+    }
+
+    /// Whether these are numbers, each once.
+    fn are_numbers(&self, labels: &[LabelIdx]) -> bool {
+        let numbers = || labels.iter().map(|label| self.number(*label));
+        if numbers().any(|number| number.is_none()) {
+            return false;
+        }
+        numbers().is_sorted_by(|a, b| a < b) || {
+            let mut numbers: Vec<_> = numbers().collect();
+            numbers.sort_unstable();
+            numbers.is_sorted_by(|a, b| a < b)
+        }
+    }
 }
 
 /// What belongs to a file.
@@ -65,7 +96,7 @@ impl<'a> FileRows<'a> {
         };
     }
 
-    fn write(&mut self, profile: &Profile, out: &mut Vec<u8>) {
+    fn write(&mut self, profile: &Profile, labels: &Labels, out: &mut Vec<u8>) {
         let lines = self.lines(profile);
         let n_hit = lines.iter().filter(|line| line.1 > 0).count();
         let test = match self.test {
@@ -75,16 +106,21 @@ impl<'a> FileRows<'a> {
         row(out, "TN:", &[], test.as_bytes());
         row(out, "SF:", &[], one_line(self.path.as_str()).as_bytes());
         self.write_functions(profile, out);
-        self.branches.sort_by_key(|branch| (branch.span.start.line, branch.kind));
-        let same = |a: &&Branch, b: &&Branch| a.span.start.line == b.span.start.line;
+        // Stable, so that the branches of a line keep their order.
+        self.branches.sort_by_key(|branch| (branch.kind, branch.span.start.line));
+        let same =
+            |a: &&Branch, b: &&Branch| (a.kind, a.span.start.line) == (b.kind, b.span.start.line);
+        let mut numbers = Vec::new();
         for (kind, tags) in
             [(BranchKind::Branch, ["BRF:", "BRH:"]), (BranchKind::Condition, ["MCF:", "MCH:"])]
         {
+            let first = self.branches.partition_point(|branch| branch.kind < kind);
+            let end = self.branches.partition_point(|branch| branch.kind <= kind);
             let mut totals = [0, 0];
-            for line in self.branches.chunk_by(same) {
-                let branches: Vec<_> = line.iter().copied().filter(|b| b.kind == kind).collect();
-                for (branch, number) in branches.iter().zip(numbers(profile, &branches)) {
-                    write_branch(profile, branch, number, &lines, out);
+            for line in self.branches.get(first..end).unwrap_or_default().chunk_by(same) {
+                number(line, labels, &mut numbers);
+                for (branch, number) in line.iter().zip(&numbers) {
+                    write_branch(profile, labels, branch, *number, &lines, out);
                     for &count in arms_of(profile, branch) {
                         totals = [totals[0] + 1, totals[1] + u64::from(count > 0)];
                     }
@@ -151,12 +187,10 @@ impl<'a> FileRows<'a> {
 
 /// Counts are told by name, so each name is given once: others of it get their line.
 fn tell_apart(functions: &mut [(u32, Cow<'_, str>, u64)]) {
-    let mut names: Vec<&str> = functions.iter().map(|function| &*function.1).collect();
-    names.sort_unstable();
-    if names.is_sorted_by(|a, b| a < b) {
+    if !has_equal(functions.iter().map(|function| function.1.as_bytes())) {
         return;
     }
-    let mut taken: HashSet<String> = names.into_iter().map(str::to_owned).collect();
+    let mut taken: HashSet<String> = functions.iter().map(|row| row.1.to_string()).collect();
     let mut met = HashSet::new();
     for (line, name, _) in functions {
         if met.insert(name.to_string()) {
@@ -175,25 +209,25 @@ fn tell_apart(functions: &mut [(u32, Cow<'_, str>, u64)]) {
 }
 
 /// A number for each of the branches of a line: its name where that is one, and no other's.
-fn numbers(profile: &Profile, branches: &[&Branch]) -> Vec<u64> {
-    let names = || branches.iter().map(|branch| own_number(profile.shape().label(branch.name)));
-    if let Some(numbers) = names().collect::<Option<Vec<_>>>()
-        && numbers.is_sorted_by(|a, b| a < b)
-    {
-        return numbers;
+fn number(branches: &[&Branch], labels: &Labels, numbers: &mut Vec<u64>) {
+    let names = || branches.iter().map(|branch| labels.number(branch.name));
+    numbers.clear();
+    numbers.extend(names().flatten());
+    if numbers.len() == branches.len() && numbers.is_sorted_by(|a, b| a < b) {
+        return;
     }
     let mut taken = HashSet::new();
     let owned: Vec<_> = names().map(|n| n.filter(|n| taken.insert(*n))).collect();
     let mut free = 0u64;
-    let next = |number: Option<u64>| {
+    numbers.clear();
+    numbers.extend(owned.into_iter().map(|number| {
         number.unwrap_or_else(|| {
             while !taken.insert(free) {
                 free += 1;
             }
             free
         })
-    };
-    owned.into_iter().map(next).collect()
+    }));
 }
 
 /// The number that a text is, if it is just that.
@@ -210,6 +244,7 @@ fn arms_of<'a>(profile: &'a Profile, branch: &Branch) -> &'a [u64] {
 
 fn write_branch(
     profile: &Profile,
+    numbers: &Labels,
     branch: &Branch,
     number: u64,
     lines: &[(u32, u64)],
@@ -241,14 +276,11 @@ fn write_branch(
         || lines
             .binary_search_by_key(&line, |line| line.0)
             .is_ok_and(|at| lines.get(at).is_some_and(|line| line.1 > 0));
-    let mut own: Vec<_> = labels().filter_map(own_number).collect();
-    let is_ascending = own.is_sorted_by(|a, b| a < b);
-    if !is_ascending {
-        own.sort_unstable();
-    }
-    let are_kept = own.len() == counts.len() && own.is_sorted_by(|a, b| a < b);
-    for (position, (label, count)) in (0u64..).zip(labels().zip(counts)) {
-        let label = own_number(label).filter(|_| are_kept).unwrap_or(position);
+    let arms = branch.arms.start as usize..branch.arms.end as usize;
+    let labels = profile.shape().arm_labels().get(arms).unwrap_or_default();
+    let are_kept = numbers.are_numbers(labels);
+    for (position, (label, count)) in (0u64..).zip(labels.iter().zip(counts)) {
+        let label = numbers.number(*label).filter(|_| are_kept).unwrap_or(position);
         let place = [u64::from(line), number, label, *count];
         match is_reached {
             true => row(out, "BRDA:", &place, b""),
@@ -271,7 +303,7 @@ fn row(out: &mut Vec<u8>, tag: &str, numbers: &[u64], text: &[u8]) {
         if position > 0 {
             out.push(b',');
         }
-        push_number(out, *number);
+        out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
     }
     if !(numbers.is_empty() || text.is_empty()) {
         out.push(b',');
@@ -280,28 +312,12 @@ fn row(out: &mut Vec<u8>, tag: &str, numbers: &[u64], text: &[u8]) {
     out.push(b'\n');
 }
 
-/// The digits of a number. Writing a hundred million of them with `write!` takes seconds.
-fn push_number(out: &mut Vec<u8>, number: u64) {
-    let mut digits = [0; 20];
-    let mut n_digits = 0;
-    let mut rest = number;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        n_digits += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(digits.len() - n_digits..).unwrap_or_default());
-}
-
 /// A text without what would end a row.
 fn one_line(text: &str) -> Cow<'_, str> {
     let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\0');
-    match text.contains(['\n', '\r']) {
-        true => text.replace(['\n', '\r'], " ").into(),
-        false => text.into(),
+    match memchr::memchr2(b'\n', b'\r', text.as_bytes()) {
+        Some(_) => text.replace(['\n', '\r'], " ").into(),
+        None => text.into(),
     }
 }
 
