@@ -34,7 +34,7 @@ const REPEATS: usize = 3;
 pub fn doubts(profile: &Profile) -> Vec<(FileIdx, Doubt)> {
     let shape = profile.shape();
     let mut units: Vec<Vec<UnitIdx>> = vec![Vec::new(); shape.files().len()];
-    let blocks = |unit: &UnitIdx| shape.unit(*unit).kind == UnitKind::Block;
+    let blocks = |unit: &UnitIdx| shape.kind(*unit) == UnitKind::Block;
     for unit_idx in shape.unit_indexes().filter(blocks) {
         units[shape.file_of(unit_idx).index()].push(unit_idx);
     }

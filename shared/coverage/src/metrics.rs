@@ -55,10 +55,9 @@ impl Metrics {
                 add(&mut metrics.functions, 1, profile.function_hit(FunctionIdx(index)));
             }
             for unit_idx in row.units.clone().map(UnitIdx) {
-                let unit = shape.unit(unit_idx);
-                let (metric, n) = match unit.kind {
+                let (metric, n) = match shape.kind(unit_idx) {
                     UnitKind::Block | UnitKind::Statement => {
-                        (&mut metrics.statements, u64::from(unit.statements))
+                        (&mut metrics.statements, u64::from(shape.unit(unit_idx).statements))
                     }
                     UnitKind::Line => (&mut metrics.lines, 1),
                     UnitKind::Region => (&mut metrics.regions, 1),

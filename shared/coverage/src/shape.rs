@@ -212,6 +212,11 @@ impl Shape {
         self.units.kinds()
     }
 
+    /// Kind of a unit.
+    pub fn kind(&self, unit_idx: UnitIdx) -> UnitKind {
+        self.units.kind(unit_idx.index())
+    }
+
     /// Functions of all units, in counter order.
     pub fn unit_functions(&self) -> &[FunctionIdx] {
         &self.unit_functions

@@ -59,8 +59,9 @@ impl Inputs {
         }
         let rules = select.rules()?;
         let mut parts = Vec::with_capacity(paths.len());
+        let mut buffer = Vec::new();
         for path in inputs {
-            let opened = open(path, &with_sources)?;
+            let opened = open(path, &with_sources, &mut buffer)?;
             let part = |Opened { name, format, profile }| {
                 let profile =
                     if rules.is_empty() { profile } else { algebra::remap(&profile, &rules) };
@@ -68,6 +69,7 @@ impl Inputs {
             };
             parts.push(opened.into_iter().map(part).collect());
         }
+        drop(buffer);
         let mut inputs = Self { parts, tree: Vec::new() };
         if inputs.parts.iter().flatten().any(|part| part.kind() != "go") {
             inputs.tree = select.tree()?;

@@ -14,8 +14,13 @@ const PASSED_OVER: &[&str] = &[".git", "node_modules"];
 /// Opens an input: a file, or a folder with everything below it; archives are unpacked. Damaged
 /// files of a folder are left out, with a warning that says why; of archives in a folder only
 /// those are meant in which there is coverage data as far as they can be read. Files that only say
-/// something with others find those beside them in the folder, or among `companions`.
-pub(crate) fn open(path: &Path, companions: &[PathBuf]) -> Result<Vec<Opened>> {
+/// something with others find those beside them in the folder, or among `companions`. `buffer` is for
+/// the bytes of files, to be used again.
+pub(crate) fn open(
+    path: &Path,
+    companions: &[PathBuf],
+    buffer: &mut Vec<u8>,
+) -> Result<Vec<Opened>> {
     let name = path.display().to_string();
     let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
     let is_folder = metadata.is_dir();
@@ -38,7 +43,6 @@ pub(crate) fn open(path: &Path, companions: &[PathBuf]) -> Result<Vec<Opened>> {
     });
     let mut reading = Reading::default();
     let mut damaged = Vec::new();
-    let mut buffer = Vec::new();
     let mut others: Vec<&PathBuf> = companions.iter().collect();
     for file in &files {
         let name = slashed(file);
@@ -46,13 +50,13 @@ pub(crate) fn open(path: &Path, companions: &[PathBuf]) -> Result<Vec<Opened>> {
             others.push(file);
             continue;
         }
-        read(file, &mut buffer)?;
+        read(file, buffer)?;
         // A file of a pod is none, whatever it begins with.
-        if pods::part(&name).is_some() || !archive::sniff(&buffer) {
-            reading.add(&name, &buffer);
+        if pods::part(&name).is_some() || !archive::sniff(buffer) {
+            reading.add(&name, buffer);
             continue;
         }
-        let unpacked = reading.add_archive(&name, &buffer, &Limits::default(), &mut ());
+        let unpacked = reading.add_archive(&name, buffer, &Limits::default(), &mut ());
         // Folders hold archives of all sorts, damaged ones for tests among them.
         if let Some(error) = unpacked.error
             && (unpacked.is_of_use || !is_folder)
@@ -63,8 +67,8 @@ pub(crate) fn open(path: &Path, companions: &[PathBuf]) -> Result<Vec<Opened>> {
     for file in others {
         let name = slashed(file);
         if reading.wants(&name, &head(file)?) {
-            read(file, &mut buffer)?;
-            reading.add(&name, &buffer);
+            read(file, buffer)?;
+            reading.add(&name, buffer);
         }
     }
     let Outcome { opened, mut failures, notes } = reading.finish();
