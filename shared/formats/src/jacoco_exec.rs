@@ -16,17 +16,20 @@
 //! Without classes each class that was loaded is a function, and its probes are instructions of the
 //! first line of `NAME.class`.
 //!
-//! Not kept: sessions, complexity, classes of Java 5 and older with subroutines, and classes
-//! without the name of their source. Of JaCoCo's filters those for Kotlin, for what Eclipse's
-//! compiler adds, for `try` with resources before Java 11, and for patterns of records are not
-//! there: such code counts.
+//! Not kept: sessions, complexity, classes of Java 5 and older with subroutines, and instructions
+//! without a line, unless their class does not name a source: then it stands for that, as
+//! `NAME.class`, and they are at its first line. Of JaCoCo's filters those for `try` with resources of
+//! Eclipse's compiler and before Java 11 are not there: such code counts.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use coverage::{BranchKind, Fraction, Mode, Profile, Span};
 
 use crate::bytes::{Cursor, malformed};
 use crate::draft::{Draft, Join};
+use crate::jacoco_inline::{self, Inlined, Pieces};
+use crate::jacoco_view::View;
 use crate::java_class::{self, Class};
 use crate::limits::Budget;
 use crate::{Format, Member, Notes, Place, Read, ReadError, Results, Together};
@@ -187,30 +190,31 @@ fn with_classes(
     notes: &mut Notes,
 ) -> Result<Profile, ReadError> {
     check_builds(passed, classes, name, notes)?;
-    let mut draft = Draft::new(Join::Max);
-    let mut joins = Budget::of_names();
-    let mut files: BTreeMap<(&str, &str), Lines> = BTreeMap::new();
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     // Of several builds of a class, that which ran.
     let mut classes: Vec<_> = classes.iter().collect();
     classes.sort_by_key(|given| !passed.contains_key(&given.id));
-    let mut is_kotlin = false;
-    for given in classes {
+    let mut told: Vec<(&Class<'_>, ToldClass)> = Vec::new();
+    let mut pieces = Pieces::new();
+    let mut joins = Budget::of_names();
+    let texts: Vec<_> = classes.iter().map(|given| debug_text(&given.class)).collect();
+    for (given, text) in classes.into_iter().zip(&texts) {
         let class = &given.class;
-        if class.access & (MODULE | java_class::SYNTHETIC) != 0 {
+        if class.access & MODULE != 0 {
             continue;
         }
         if !seen.insert(&class.name) {
             notes.add(given.name, "holds a class that another file holds, too, and is left out");
             continue;
         }
-        is_kotlin |= class.annotations.iter().any(|name| name == "Lkotlin/Metadata;");
+        let inlined = text.as_deref().map(|text| jacoco_inline::read(text, &class.name));
+        if matches!(inlined, Some(None)) {
+            let note = "tells of lines of other sources in an unknown way: what is inlined counts";
+            notes.add(given.name, note);
+        }
+        let inlined = inlined.flatten().unwrap_or_default();
         let probes = passed.get(&given.id).map(|row| row.probes.as_slice()).unwrap_or_default();
-        let Some(source) = &class.source else {
-            notes.add(given.name, "does not name its source, and is left out");
-            continue;
-        };
-        let methods = match methods(class, probes, &mut joins) {
+        let methods = match methods(class, probes, &inlined, &mut pieces, &mut joins) {
             Ok(Some(methods)) => methods,
             Ok(None) => {
                 notes.add(given.name, "has subroutines of Java 5 or older, and is left out");
@@ -221,46 +225,69 @@ fn with_classes(
                 continue;
             }
         };
-        if methods.is_empty() {
-            continue;
+        if class.source.is_none() && !methods.is_empty() {
+            notes.add(given.name, "does not name its source, and stands for that itself");
         }
-        let n_names = methods.len() + 1;
-        joins.take(n_names.saturating_mul(class.name.len() + source.len()))?;
-        let package = class.name.rsplit_once('/').map_or("", |(package, _)| package);
-        let path = joined(package, source);
-        let prefix = prefix(class, package, source);
-        let file = draft.file_in(package, "", &path);
-        let lines = files.entry((package, source)).or_default();
-        for method in methods {
-            let span = method.lines.keys().next().map(|&line| Span::line(line));
-            file.function(
-                &format!("{prefix}{}", method.name),
-                span,
-                Some(u64::from(method.is_hit)),
-            );
-            for (line, (instructions, branches)) in method.lines {
-                let row = lines.entry(line).or_default();
-                row.0 += instructions;
-                row.1 += branches;
-            }
+        if !methods.is_empty() {
+            told.push((class, ToldClass::of(methods)));
         }
     }
-    if is_kotlin {
-        notes.add(name, "holds classes of Kotlin: what its compiler adds counts, too");
+    let mut draft = Draft::new(Join::Max);
+    let mut files: BTreeMap<(&str, Cow<'_, str>), Lines> = BTreeMap::new();
+    for (class, mut told) in told {
+        if let Some(piece) = pieces.get(class.name.as_str()) {
+            told.add_piece(piece);
+        }
+        let package = class.name.rsplit_once('/').map_or("", |(package, _)| package);
+        let source = source(class, package);
+        let n_names = told.methods.len() + 1;
+        joins.take(n_names.saturating_mul(class.name.len() + source.len()))?;
+        let prefix = prefix(class, package, &source);
+        let file = draft.file_in(package, "", &joined(package, &source));
+        for method in told.methods {
+            let span = method.lines.keys().next().map(|&line| Span::line(line));
+            let name = format!("{prefix}{}", method.name);
+            file.function(&name, span, Some(u64::from(method.is_hit)));
+        }
+        if class.source.is_none() && told.outside.total > 0 {
+            let (covered, total) = (small(told.outside.covered), small(told.outside.total));
+            file.tally(BranchKind::Instruction, Span::line(1), OUTSIDE, covered, total);
+        }
+        let lines = files.entry((package, source)).or_default();
+        for (line, (instructions, branches)) in told.lines {
+            let row = lines.entry(line).or_default();
+            row.0 += instructions;
+            row.1 += branches;
+        }
     }
     for ((package, source), lines) in files {
-        let file = draft.file_in(package, "", &joined(package, source));
+        let file = draft.file_in(package, "", &joined(package, &source));
         for (line, (instructions, branches)) in lines {
             file.line(line, u64::from(instructions.covered > 0));
             for (kind, found) in
                 [(BranchKind::Instruction, instructions), (BranchKind::Branch, branches)]
             {
-                let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
                 file.tally(kind, Span::line(line), "", small(found.covered), small(found.total));
             }
         }
     }
     Ok(draft.finish(Mode::Set, name, notes))
+}
+
+fn small(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// What instructions without a line are named.
+const OUTSIDE: &str = "without line";
+
+/// The source of a class, or what stands for it: parts of a file of Kotlin come together in a
+/// class that has none.
+fn source<'a>(class: &'a Class<'_>, package: &str) -> Cow<'a, str> {
+    match &class.source {
+        Some(source) => Cow::Borrowed(source),
+        None => Cow::Owned(format!("{}.class", simple(class, package))),
+    }
 }
 
 const MODULE: u16 = 0x8000;
@@ -296,33 +323,104 @@ fn check_builds(
     Ok(())
 }
 
+/// What a class says of lines of other sources, if it is one of Kotlin.
+fn debug_text<'a>(class: &Class<'a>) -> Option<Cow<'a, str>> {
+    let is_kotlin = class.annotations.iter().any(|name| name == jacoco_filters::KOTLIN);
+    class.debug.filter(|_| is_kotlin).map(String::from_utf8_lossy)
+}
+
+/// What is told of a class.
+struct ToldClass {
+    methods: Vec<Told>,
+    /// Those of all methods.
+    lines: Lines,
+    /// Instructions without a line.
+    outside: Fraction,
+}
+
+impl ToldClass {
+    fn of(methods: Vec<Told>) -> Self {
+        let mut lines = Lines::new();
+        for (&line, (instructions, branches)) in methods.iter().flat_map(|method| &method.lines) {
+            let row = lines.entry(line).or_default();
+            row.0 += *instructions;
+            row.1 += *branches;
+        }
+        let outside = methods.iter().fold(Fraction::default(), |mut sum, method| {
+            sum += method.outside;
+            sum
+        });
+        Self { methods, lines, outside }
+    }
+
+    /// Adds what was covered of the class where it was inlined.
+    fn add_piece(&mut self, piece: &BTreeMap<u32, Fraction>) {
+        add_piece(&mut self.lines, piece);
+        for method in &mut self.methods {
+            if add_piece(&mut method.lines, piece) {
+                let is_hit = |(row, _): &(Fraction, Fraction)| row.covered > 0;
+                method.is_hit = method.outside.covered > 0 || method.lines.values().any(is_hit);
+            }
+        }
+    }
+}
+
+/// Lines that are inlined count as one instruction, without branches: each place may have others.
+/// Whether there are any.
+fn add_piece(lines: &mut Lines, piece: &BTreeMap<u32, Fraction>) -> bool {
+    let (Some((&first, _)), Some((&last, _))) = (lines.first_key_value(), lines.last_key_value())
+    else {
+        return false;
+    };
+    let mut is_any = false;
+    for (&line, inlined) in piece.range(first..=last) {
+        let row = lines.entry(line).or_default();
+        let is_hit = row.0.covered > 0 || inlined.covered > 0;
+        let one = Fraction { covered: u64::from(is_hit), total: 1 };
+        *row = (one, Fraction::default());
+        is_any = true;
+    }
+    is_any
+}
+
 /// What is told of a method.
 struct Told {
     /// With its parameters.
     name: String,
     is_hit: bool,
+    /// Instructions without a line.
+    outside: Fraction,
     lines: Lines,
 }
 
-/// Methods of a class with code in them; `None` if it can't be told where their probes are.
-fn methods(
+/// Methods of a class with code in them; `None` if it can't be told where their probes are. What
+/// is inlined in the class is added to `pieces`.
+fn methods<'a>(
     class: &Class<'_>,
     probes: &[bool],
+    inlined: &Inlined<'a>,
+    pieces: &mut Pieces<'a>,
     joins: &mut Budget,
 ) -> Result<Option<Vec<Told>>, ReadError> {
     let mut next = 0;
     let mut found = Vec::new();
+    let mut by_line = BTreeMap::new();
+    let mut names = BTreeSet::new();
     for method in &class.methods {
         let Some(code) = &method.code else { continue };
         let Some(instructions) = java_code::instructions(code)? else { return Ok(None) };
         let mut covered = jacoco_flow::covered(code, &instructions, probes, &mut next);
-        if jacoco_filters::is_generated(class, method) {
-            continue;
-        }
-        let ignored = jacoco_filters::ignored(class, method, code, &instructions, &mut covered);
+        jacoco_inline::by_line(&covered, &mut by_line);
+        let view = View::new(class, method, code, &instructions);
+        let ignored = jacoco_filters::ignored(&view, inlined.first, &mut covered);
         joins.take(method.name.len() + method.descriptor.len())?;
-        let name = format!("{}{}", method.name, jacoco_xml::parameters(&method.descriptor));
-        let mut told = Told { name, is_hit: false, lines: Lines::new() };
+        let mut name = format!("{}{}", method.name, jacoco_xml::parameters(&method.descriptor));
+        if !names.insert(name.clone()) {
+            // Others of the name and the same parameters give back something else.
+            name += method.descriptor.rsplit(')').next().unwrap_or_default();
+        }
+        let mut told =
+            Told { name, is_hit: false, outside: Fraction::default(), lines: Lines::new() };
         let mut n_instructions = 0;
         for (position, row) in covered.iter().enumerate() {
             if ignored.contains(&position) {
@@ -331,7 +429,10 @@ fn methods(
             n_instructions += 1;
             let is_hit = !row.taken.is_empty();
             told.is_hit |= is_hit;
-            let Some(line) = row.line else { continue };
+            let Some(line) = row.line else {
+                told.outside += Fraction { covered: u64::from(is_hit), total: 1 };
+                continue;
+            };
             let (instructions, branches) = told.lines.entry(line).or_default();
             *instructions += Fraction { covered: u64::from(is_hit), total: 1 };
             if row.n_branches > 1 {
@@ -347,16 +448,24 @@ fn methods(
         let reason = format!("{} probes were counted, but there are {next}", probes.len());
         return Err(ReadError::malformed(Place::Whole, reason));
     }
+    if !inlined.pieces(&by_line, pieces) {
+        return Err(ReadError::malformed(Place::Whole, "too many lines are inlined"));
+    }
     Ok(Some(found))
 }
 
 /// What stands before the names of methods of a class that its source is not named after.
 fn prefix(class: &Class<'_>, package: &str, source: &str) -> String {
-    let simple = class.name.get(package.len()..).unwrap_or_default().trim_start_matches('/');
+    let simple = simple(class, package);
     match simple == source.split('.').next().unwrap_or(source) {
         true => String::new(),
         false => format!("{simple}."),
     }
+}
+
+/// The name of a class without its package.
+fn simple<'a>(class: &'a Class<'_>, package: &str) -> &'a str {
+    class.name.get(package.len()..).unwrap_or_default().trim_start_matches('/')
 }
 
 fn joined(package: &str, file: &str) -> String {
@@ -406,6 +515,19 @@ mod tests {
         out.extend(code);
         out.extend([0, 1, 0, 6, 0, 0, 0, 2, 0, 7]);
         out
+    }
+
+    #[test]
+    fn classes_without_a_source_stand_for_it() {
+        let mut class = class();
+        let attribute = class.len() - 10;
+        class.truncate(attribute);
+        class.extend([0, 0]);
+        let data = [&HEAD[..], &block(class_id(&class), "p/A", &[2, 1])].concat();
+        let text = read_files(&[("a.exec", data), ("A.class", class)]);
+        assert!(text.contains("file p/A.class\n"), "{text}");
+        assert!(text.contains("instruction 3 - 3/3\n"), "{text}");
+        assert!(text.contains("A.class: does not name its source, and stands for"), "{text}");
     }
 
     fn read_files(files: &[(&str, Vec<u8>)]) -> String {

@@ -1,33 +1,59 @@
 //! What compilers add to code, which JaCoCo leaves out of its reports.
 //!
 //! Spec: JaCoCo's documentation, "Filtering Options" in its change history; each is checked
-//! against its reports.
+//! against reports of version 0.8.15. What only Kotlin's compiler adds is told apart in
+//! `jacoco_kotlin.rs`, `jacoco_kotlin_code.rs` and `jacoco_suspend.rs`.
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::jacoco_flow::Covered;
-use crate::java_class::{Class, Code, Handler, Method, PRIVATE, SYNTHETIC};
+use crate::jacoco_view::{Changes, View, Way, Ways};
+use crate::java_class::{BRIDGE, Handler, PRIVATE, SYNTHETIC};
 use crate::java_code::{
     ACONST_NULL, ALOAD, ASTORE, ATHROW, DUP, GETFIELD, GETSTATIC, GOTO, ICONST_0, ICONST_1,
     ICONST_M1, IFEQ, IFNE, IFNULL, ILOAD, INVOKEDYNAMIC, INVOKEINTERFACE, INVOKESPECIAL,
     INVOKEVIRTUAL, ISTORE, Instruction, LDC, MONITOREXIT, NEW, Operand, PUTSTATIC, RETURN,
 };
+use crate::{jacoco_kotlin, jacoco_kotlin_code, jacoco_suspend};
 
-/// Whether a method is not in the source as such.
-pub(crate) fn is_generated(class: &Class<'_>, method: &Method<'_>) -> bool {
-    let is_lambda = method.name.starts_with("lambda$");
-    let is_enum = class.super_name == "java/lang/Enum";
-    let of_enum = match method.name.as_str() {
-        "values" => method.descriptor == format!("()[L{};", class.name),
-        "valueOf" => method.descriptor == format!("(Ljava/lang/String;)L{};", class.name),
-        _ => false,
-    };
-    (method.access & SYNTHETIC != 0 && !is_lambda)
-        || (is_enum && of_enum)
-        || is_annotated(&class.annotations)
-        || is_annotated(&method.annotations)
+/// Instructions of a method that do not count, by their position. `covered` is changed where
+/// several instructions stand for one place in the source. `inlined_from` is the first line that
+/// Kotlin gave to code from elsewhere.
+pub(crate) fn ignored(
+    view: &View<'_>,
+    inlined_from: Option<u32>,
+    covered: &mut [Covered],
+) -> BTreeSet<usize> {
+    let is_kotlin = view.class.annotations.iter().any(|name| name == KOTLIN);
+    if view.is_generated(is_kotlin) || (is_kotlin && jacoco_kotlin::is_generated(view)) {
+        return view.all().collect();
+    }
+    let mut changes = Changes::default();
+    view.monitors(&mut changes.ignored);
+    view.assertions(&mut changes.ignored);
+    view.switches_of_texts(&mut changes.ignored);
+    view.comparisons_of_texts(&mut changes);
+    view.switches_of_all(&mut changes);
+    view.record_patterns(&mut changes.ignored);
+    view.resources(&mut changes.ignored);
+    view.finally(&mut changes);
+    if is_kotlin {
+        jacoco_kotlin_code::change(view, &mut changes);
+        jacoco_suspend::change(view, &mut changes.ignored);
+        let is_inlined = |line: u32| inlined_from.is_some_and(|first| line >= first);
+        for (position, _) in covered.iter().enumerate().filter(|(_, row)| match row.line {
+            Some(line) => is_inlined(line),
+            // What is in front of the first line is not in the source.
+            None => view.class.source.is_some(),
+        }) {
+            changes.ignored.insert(position);
+        }
+    }
+    changes.apply(covered)
 }
+
+/// The annotation of all classes of Kotlin.
+pub(crate) const KOTLIN: &str = "Lkotlin/Metadata;";
 
 /// Whether an annotation says that a tool made this, such as `lombok.Generated`.
 fn is_annotated(annotations: &[String]) -> bool {
@@ -37,90 +63,31 @@ fn is_annotated(annotations: &[String]) -> bool {
     annotations.iter().any(simple)
 }
 
-/// Instructions of a method that do not count, by their position. `covered` is changed where
-/// several instructions stand for one place in the source.
-pub(crate) fn ignored(
-    class: &Class<'_>,
-    method: &Method<'_>,
-    code: &Code<'_>,
-    instructions: &[Instruction],
-    covered: &mut [Covered],
-) -> BTreeSet<usize> {
-    let budget = Cell::new(100_000 + 64 * code.bytes.len());
-    let view = View { class, code, instructions, budget };
-    let mut ignored = BTreeSet::new();
-    if view.is_empty_constructor(method) {
-        ignored.extend(0..instructions.len());
-        return ignored;
-    }
-    if view.is_of_record(method) {
-        ignored.extend(0..instructions.len());
-        return ignored;
-    }
-    view.monitors(&mut ignored);
-    view.assertions(&mut ignored);
-    view.switches_of_texts(&mut ignored);
-    view.switches_of_all(&mut ignored, covered);
-    view.patterns_of_records(&mut ignored);
-    view.resources(&mut ignored);
-    view.finally(&mut ignored, covered);
-    ignored
-}
-
-struct View<'a> {
-    class: &'a Class<'a>,
-    code: &'a Code<'a>,
-    instructions: &'a [Instruction],
-    /// Steps that may still be taken. No compiler writes code that needs as many.
-    budget: Cell<usize>,
-}
-
 impl View<'_> {
-    /// Whether so many more steps may be taken.
-    fn spend(&self, n_steps: usize) -> bool {
-        let left = self.budget.get().checked_sub(n_steps);
-        self.budget.set(left.unwrap_or(0));
-        left.is_some()
-    }
-
-    fn code(&self, position: usize) -> Option<u8> {
-        self.instructions.get(position).map(|instruction| instruction.code)
-    }
-
-    /// Whether these are the codes from a position on.
-    fn are(&self, position: usize, codes: &[u8]) -> bool {
-        codes.iter().zip(position..).all(|(&code, at)| self.code(at) == Some(code))
-    }
-
-    fn position(&self, offset: usize) -> Option<usize> {
-        self.instructions.binary_search_by_key(&offset, |row| row.offset).ok()
-    }
-
-    fn variable(&self, position: usize) -> Option<u16> {
-        match self.instructions.get(position)?.operand {
-            Operand::Variable(variable) => Some(variable),
-            _ => None,
-        }
-    }
-
-    fn jump(&self, position: usize) -> Option<usize> {
-        match self.instructions.get(position)?.operand {
-            Operand::Jump(target) => Some(target),
-            _ => None,
-        }
-    }
-
-    /// Class, name and descriptor of the member that an instruction is about.
-    fn member(&self, position: usize) -> (&[u8], &[u8], &[u8]) {
-        match self.instructions.get(position).map(|instruction| &instruction.operand) {
-            Some(Operand::Constant(idx)) => self.class.constants.member(*idx),
-            _ => Default::default(),
-        }
+    /// Whether a method is not in the source as such, or nothing is to be said of it.
+    fn is_generated(&self, is_kotlin: bool) -> bool {
+        let (class, method) = (self.class, self.method);
+        let is_lambda = method.name.starts_with("lambda$")
+            || (class.is_scala && method.name.starts_with("$anonfun$"));
+        let of_enum = match method.name.as_str() {
+            "values" => method.descriptor == format!("()[L{};", class.name),
+            "valueOf" => method.descriptor == format!("(Ljava/lang/String;)L{};", class.name),
+            _ => false,
+        };
+        class.access & SYNTHETIC != 0
+            || method.access & BRIDGE != 0
+            || (!is_kotlin && method.access & SYNTHETIC != 0 && !is_lambda)
+            || (of_enum && class.super_name == "java/lang/Enum")
+            || is_annotated(&class.annotations)
+            || is_annotated(&method.annotations)
+            || self.is_empty_constructor()
+            || self.is_of_record()
     }
 
     /// Private constructors that only keep others from making objects, and those that every enum
     /// has.
-    fn is_empty_constructor(&self, method: &Method<'_>) -> bool {
+    fn is_empty_constructor(&self) -> bool {
+        let method = self.method;
         let calls = |position| {
             let (class, name, descriptor) = self.member(position);
             class == self.class.super_name.as_bytes()
@@ -134,7 +101,7 @@ impl View<'_> {
             _ => return false,
         };
         method.name == "<init>"
-            && method.access & PRIVATE != 0
+            && (method.access & PRIVATE != 0 || method.descriptor != "()V")
             && self.instructions.len() == codes.len()
             && self.are(0, codes)
             && calls(codes.len() - 2)
@@ -158,7 +125,8 @@ impl View<'_> {
     }
 
     /// What every record has: accessors of fields, and methods that are made when they are called.
-    fn is_of_record(&self, method: &Method<'_>) -> bool {
+    fn is_of_record(&self) -> bool {
+        let method = self.method;
         let last = |position| self.instructions.get(position).is_some_and(Instruction::is_return);
         let is_accessor = || {
             method.descriptor.starts_with("()")
@@ -197,13 +165,6 @@ impl View<'_> {
         }
     }
 
-    fn targets(&self, position: usize) -> Option<&[usize]> {
-        match &self.instructions.get(position)?.operand {
-            Operand::Switch(targets) => Some(targets),
-            _ => None,
-        }
-    }
-
     /// `switch` on a text: first on its hash, to get the number of the case, and then on that.
     fn switches_of_texts(&self, ignored: &mut BTreeSet<usize>) {
         for at in 0..self.instructions.len() {
@@ -220,7 +181,7 @@ impl View<'_> {
     /// Position of the number that the second switch of this one is on.
     fn switch_of_text(&self, at: usize) -> Option<usize> {
         let (number, text) = (self.variable(at + 1)?, self.variable(at + 2)?);
-        let &default = self.targets(at + 4)?.first()?;
+        let &default = self.switch(at + 4)?.ways.first()?;
         let mut next = at + 5;
         while next < default {
             let is_case = self.are(next, &[ALOAD, LDC, INVOKEVIRTUAL, IFEQ])
@@ -237,54 +198,141 @@ impl View<'_> {
             .then_some(next)
     }
 
+    /// `switch` on a text that compares it right behind the switch on its hash, as Eclipse's
+    /// compiler and Kotlin's have it. It counts as what keeps the text.
+    fn comparisons_of_texts(&self, changes: &mut Changes) {
+        for at in self.all().filter(|&at| self.code(at) == Some(ASTORE)) {
+            if let Some((end, ways)) = self.comparisons_of_text(at) {
+                changes.ignored.extend(at + 1..=end);
+                changes.replaced.insert(at, ways);
+            }
+        }
+    }
+
+    /// The last position of such a switch, and where all of it leads.
+    fn comparisons_of_text(&self, at: usize) -> Option<(usize, Ways)> {
+        let is_text = |next| self.code(next) == Some(ALOAD) && self.share_variable(at, next);
+        let (mut next, mut null) = (at + 1, None);
+        if self.follows_as(next, ALOAD) {
+            if !is_text(next) {
+                return None;
+            }
+            if self.follows_as(next + 1, DUP) && self.code(next + 2) == Some(IFNULL) {
+                (next, null) = (next + 3, Some(next + 2));
+            } else if self.follows_as(next + 1, IFNULL) && is_text(next + 2) {
+                (next, null) = (next + 3, Some(next + 1));
+            } else {
+                next += 1;
+            }
+        }
+        if !self.asks_hash(next) {
+            return None;
+        }
+        let switch = self.switch(next + 1)?;
+        let &default = switch.ways.first()?;
+        let mut ways = Ways::default();
+        ways.add(Way::To(default), next + 1, 0);
+        let (mut last, mut n_hashes) = (next + 1, 0);
+        while n_hashes < switch.cases.len() {
+            if !is_text(last + 1) || !self.compares(last + 2) || !self.spend(1) {
+                return None;
+            }
+            let after = last + 4;
+            let to = self.jump(after)?;
+            if self.follows_as(after, IFEQ) && to == default && n_hashes + 1 == switch.cases.len() {
+                ways.add(Way::To(default), after, 1);
+                ways.add(self.way(after + 1), after, 0);
+                last = after;
+                break;
+            }
+            if !self.follows_as(after, IFNE) {
+                return None;
+            }
+            ways.add(Way::To(to), after, 1);
+            last = after;
+            if self.follows_as(after + 1, GOTO) {
+                last = after + 1;
+                ways.add(Way::To(default), last, 1);
+                n_hashes += 1;
+            } else if default == after + 1 {
+                ways.add(Way::To(default), after, 0);
+                n_hashes += 1;
+            }
+        }
+        if let Some(null) = null {
+            ways.add(Way::To(self.jump(null)?), null, 1);
+        }
+        (!switch.cases.is_empty()).then_some((last, ways))
+    }
+
+    /// The way on with an instruction.
+    fn way(&self, position: usize) -> Way {
+        if self.follows(position) { Way::On(position) } else { Way::To(position) }
+    }
+
+    /// Whether this is the hash of a text.
+    pub(crate) fn asks_hash(&self, position: usize) -> bool {
+        self.code(position) == Some(INVOKEVIRTUAL)
+            && self.is_about(position, "java/lang/String", "hashCode")
+    }
+
+    /// Whether a text is compared with another one here.
+    pub(crate) fn compares(&self, position: usize) -> bool {
+        self.are(position, &[LDC, INVOKEVIRTUAL])
+            && self.is_about(position + 1, "java/lang/String", "equals")
+    }
+
     /// `switch` that has a case for all that there is: its default only throws.
-    fn switches_of_all(&self, ignored: &mut BTreeSet<usize>, covered: &mut [Covered]) {
-        for at in 0..self.instructions.len() {
-            let Some([default, rest @ ..]) = self.targets(at) else { continue };
-            let Some(end) = self.throws_mismatch(*default) else { continue };
-            ignored.extend(*default..=end);
-            let is_hit =
-                |to: &usize| covered.get(*to).is_some_and(|target| !target.taken.is_empty());
-            let taken = (0..).zip(rest).filter(|(_, to)| is_hit(to)).map(|(way, _)| way).collect();
-            if let Some(row) = covered.get_mut(at) {
-                row.n_branches = u32::try_from(rest.len()).unwrap_or(u32::MAX);
-                row.taken = taken;
+    fn switches_of_all(&self, changes: &mut Changes) {
+        let mut line = None;
+        let line_at = |at: usize| {
+            let offset = self.instructions.get(at).map(|row| row.offset);
+            let row = self.code.lines.iter().find(|(start, _)| Some(*start) == offset);
+            row.map(|(_, line)| *line)
+        };
+        for at in self.all() {
+            if self.starts_line(at) && self.spend(self.code.lines.len()) {
+                line = line_at(at);
+            }
+            let Some(switch) = self.switch(at) else { continue };
+            let Some(&default) = switch.ways.first() else { continue };
+            let Some(end) = self.throws_mismatch(default) else { continue };
+            if self.starts_line(default) && line_at(default) != line {
+                continue;
+            }
+            changes.ignored.extend(default..=end);
+            changes.replaced.insert(at, Ways::without_default(at, switch));
+        }
+    }
+
+    /// Patterns of records: what accessors throw is thrown again as a failed match.
+    fn record_patterns(&self, ignored: &mut BTreeSet<usize>) {
+        const CODES: [u8; 8] =
+            [ASTORE, NEW, DUP, ALOAD, INVOKEVIRTUAL, ALOAD, INVOKESPECIAL, ATHROW];
+        for handler in &self.code.handlers {
+            let Some(at) = self.position(handler.handler) else { continue };
+            if self.are(at, &CODES)
+                && self.class.constants.class(handler.type_idx) == "java/lang/Throwable"
+                && self.is_type(at + 1, "java/lang/MatchException")
+                && self.share_variable(at, at + 3)
+                && self.share_variable(at, at + 5)
+                && self.member(at + 4).1 == b"toString"
+            {
+                ignored.extend(at..at + CODES.len());
             }
         }
     }
 
     /// Position of the throw, if that is all that is done here.
     fn throws_mismatch(&self, at: usize) -> Option<usize> {
-        let Operand::Constant(idx) = self.instructions.get(at)?.operand else { return None };
-        let codes: &[u8] = match self.class.constants.class(idx).as_str() {
-            "java/lang/IncompatibleClassChangeError" => &[NEW, DUP, INVOKESPECIAL, ATHROW],
-            "java/lang/MatchException" => {
-                &[NEW, DUP, ACONST_NULL, ACONST_NULL, INVOKESPECIAL, ATHROW]
-            }
-            _ => return None,
+        let codes: &[u8] = if self.is_type(at, "java/lang/IncompatibleClassChangeError") {
+            &[NEW, DUP, INVOKESPECIAL, ATHROW]
+        } else if self.is_type(at, "java/lang/MatchException") {
+            &[NEW, DUP, ACONST_NULL, ACONST_NULL, INVOKESPECIAL, ATHROW]
+        } else {
+            return None;
         };
         self.are(at, codes).then(|| at + codes.len() - 1)
-    }
-
-    /// The handler around the accessors that a pattern of a record calls: it wraps what they throw.
-    fn patterns_of_records(&self, ignored: &mut BTreeSet<usize>) {
-        let codes = [ASTORE, NEW, DUP, ALOAD, INVOKEVIRTUAL, ALOAD, INVOKESPECIAL, ATHROW];
-        for handler in &self.code.handlers {
-            let Some(at) = self.position(handler.handler) else { continue };
-            let is_of_mismatch = |position: usize| {
-                let (class, name, _) = self.member(position);
-                class == b"java/lang/MatchException" && name == b"<init>"
-            };
-            if self.class.constants.class(handler.type_idx) == "java/lang/Throwable"
-                && self.are(at, &codes)
-                && self.variable(at + 3) == self.variable(at)
-                && self.variable(at + 5) == self.variable(at)
-                && self.member(at + 4).1 == b"toString"
-                && is_of_mismatch(at + 6)
-            {
-                ignored.extend(at..at + codes.len());
-            }
-        }
     }
 
     /// What `try` with resources closes, as javac has it since Java 11.
@@ -352,8 +400,8 @@ impl View<'_> {
     }
 
     /// `finally`: javac copies it to every way out. The copies count as one.
-    fn finally(&self, ignored: &mut BTreeSet<usize>, covered: &mut [Covered]) {
-        let mut copies: Vec<(usize, usize)> = Vec::new();
+    fn finally(&self, changes: &mut Changes) {
+        let Changes { ignored, copies, .. } = changes;
         for handler in self.code.handlers.iter().filter(|row| row.type_idx == 0) {
             let Some(at) = self.position(handler.handler) else { continue };
             let Some(length) = self.finally_length(at) else { continue };
@@ -370,7 +418,6 @@ impl View<'_> {
                 }
             }
         }
-        merge(&copies, ignored, covered);
     }
 
     /// How many instructions there are between keeping what was thrown and throwing it again.
@@ -402,7 +449,9 @@ impl View<'_> {
                 exits.extend(self.jump(position).filter(|to| !is_inside(*to)));
             }
             let last = range.clone().next_back().and_then(|last| self.instructions.get(last));
-            if last.is_some_and(Instruction::goes_on) && !is_inside(range.end) {
+            let goes_on =
+                |row: &Instruction| row.goes_on() || matches!(row.operand, Operand::Switch(_));
+            if last.is_some_and(goes_on) && !is_inside(range.end) {
                 exits.push(range.end);
             }
         }
@@ -412,29 +461,5 @@ impl View<'_> {
             exits.extend(after.filter(|to| other != handler && !is_inside(*to)));
         }
         exits
-    }
-}
-
-/// Counts instructions that are copies of each other as the first one.
-fn merge(copies: &[(usize, usize)], ignored: &mut BTreeSet<usize>, covered: &mut [Covered]) {
-    let mut first: BTreeMap<usize, usize> = BTreeMap::new();
-    let find = |first: &BTreeMap<usize, usize>, mut at: usize| {
-        while let Some(&next) = first.get(&at) {
-            at = next;
-        }
-        at
-    };
-    for &(a, b) in copies {
-        let (a, b) = (find(&first, a), find(&first, b));
-        if a != b {
-            first.insert(b, a);
-        }
-    }
-    for &copy in first.keys() {
-        ignored.insert(copy);
-        let taken = covered.get(copy).map(|row| row.taken.clone()).unwrap_or_default();
-        if let Some(row) = covered.get_mut(find(&first, copy)) {
-            row.taken.extend(taken);
-        }
     }
 }

@@ -87,8 +87,8 @@ pub(crate) fn covered(
                 flow.probe(position, 1, was_passed);
             }
             Operand::Jump(target) => jumps.push((position, *target, 1)),
-            Operand::Switch(targets) => {
-                for (branch, &target) in (0..).zip(targets) {
+            Operand::Switch(switch) => {
+                for (branch, &target) in (0..).zip(&switch.ways) {
                     if label(target).is_multi_target() {
                         let was_passed = probe();
                         flow.probe(position, branch, was_passed);
@@ -129,10 +129,17 @@ fn labels(code: &Code<'_>, instructions: &[Instruction]) -> Vec<Label> {
             label.exists = true;
         }
     }
-    for position in code.lines.iter().filter_map(|(offset, _)| position(*offset)) {
+    for position in code.scopes.iter().filter_map(|&offset| position(offset)) {
+        if let Some(label) = labels.get_mut(position) {
+            label.exists = true;
+        }
+    }
+    for &(offset, line) in &code.lines {
+        let Some(position) = position(offset) else { continue };
         if let (Some(label), Some(is_line)) = (labels.get_mut(position), is_line.get_mut(position))
         {
-            (label.exists, *is_line) = (true, true);
+            // Line 0 is what compilers add; calls there have no probe in front.
+            (label.exists, *is_line) = (true, *is_line || line != 0);
         }
     }
     let mut is_successor = false;
@@ -151,7 +158,7 @@ fn labels(code: &Code<'_>, instructions: &[Instruction]) -> Vec<Label> {
         }
         match &instruction.operand {
             Operand::Jump(to) => target(&mut labels, Some(*to)),
-            Operand::Switch(to) => to.iter().for_each(|&to| target(&mut labels, Some(to))),
+            Operand::Switch(to) => to.ways.iter().for_each(|&to| target(&mut labels, Some(to))),
             _ => {}
         }
         is_successor = instruction.goes_on();
@@ -210,6 +217,25 @@ impl Flow {
             let was_taken = !row.taken.is_empty();
             row.taken.extend(next.map(|(_, branch)| branch));
             next = if was_taken { None } else { row.from };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::java_code;
+
+    #[test]
+    fn calls_have_a_probe_in_front_but_on_line_0() {
+        // Loads a variable, then on another line calls with it, and returns.
+        let bytes = &[0x2a, 0xb8, 0, 1, 0xb1];
+        for (line, n_probes) in [(4, 2), (0, 1)] {
+            let code = Code { bytes, lines: vec![(0, 3), (1, line)], ..Code::default() };
+            let instructions = java_code::instructions(&code).unwrap().unwrap();
+            let mut next = 0;
+            covered(&code, &instructions, &[], &mut next);
+            assert_eq!(next, n_probes, "line {line}");
         }
     }
 }

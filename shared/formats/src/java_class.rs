@@ -7,7 +7,8 @@
 //! u16 n, fields; u16 n, methods: u16 access, name, descriptor, attributes
 //! attributes: u16 n, then for each u16 name, u32 length and content
 //! Code: u16 stack, locals, u32 length, code, u16 n, handlers (u16 start, end, handler, type),
-//!       attributes, of them LineNumberTable: u16 n, then u16 offset and line for each
+//!       attributes, of them LineNumberTable: u16 n, then u16 offset and line for each, and
+//!       LocalVariableTable: u16 n, then u16 offset, length, name, descriptor and number for each
 //! ```
 //!
 //! Spec: The Java Virtual Machine Specification, chapter 4. All numbers are big-endian.
@@ -25,6 +26,9 @@ pub(crate) struct Class<'a> {
     pub(crate) super_name: String,
     pub(crate) source: Option<String>,
     pub(crate) annotations: Vec<String>,
+    /// What Kotlin says of lines that come from elsewhere.
+    pub(crate) debug: Option<&'a [u8]>,
+    pub(crate) is_scala: bool,
     pub(crate) methods: Vec<Method<'a>>,
     pub(crate) constants: Constants<'a>,
 }
@@ -39,6 +43,31 @@ pub(crate) struct Method<'a> {
     pub(crate) code: Option<Code<'a>>,
 }
 
+impl Method<'_> {
+    /// Types of its parameters.
+    pub(crate) fn parameters(&self) -> Vec<&str> {
+        let list = self.descriptor.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+        let mut rest = list.map_or("", |(list, _)| list);
+        let mut found = Vec::new();
+        while !rest.is_empty() {
+            let element = rest.find(|c| c != '[').unwrap_or(rest.len());
+            let is_object = rest.get(element..).is_some_and(|element| element.starts_with('L'));
+            let end = if is_object { rest.find(';').map(|end| end + 1) } else { Some(element + 1) };
+            let (first, others) =
+                end.and_then(|end| rest.split_at_checked(end)).unwrap_or((rest, ""));
+            found.push(first);
+            rest = others;
+        }
+        found
+    }
+
+    /// Whether this is its last parameter, and not the only one.
+    pub(crate) fn ends_with_marker(&self, name: &str) -> bool {
+        let parameters = self.parameters();
+        parameters.len() > 1 && parameters.last() == Some(&name)
+    }
+}
+
 /// The code of a method.
 #[derive(Debug, Default)]
 pub(crate) struct Code<'a> {
@@ -46,6 +75,8 @@ pub(crate) struct Code<'a> {
     pub(crate) handlers: Vec<Handler>,
     /// Offset and line, in their order.
     pub(crate) lines: Vec<(usize, u32)>,
+    /// Offsets where a local variable begins or ends to be.
+    pub(crate) scopes: Vec<usize>,
 }
 
 /// What catches exceptions of a stretch of code. Places are offsets.
@@ -59,6 +90,8 @@ pub(crate) struct Handler {
 }
 
 pub(crate) const PRIVATE: u16 = 0x0002;
+pub(crate) const STATIC: u16 = 0x0008;
+pub(crate) const BRIDGE: u16 = 0x0040;
 pub(crate) const SYNTHETIC: u16 = 0x1000;
 
 /// Whether a file is a class by its first bytes. Programs of macOS for several processors begin
@@ -115,6 +148,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Class<'_>, ReadError> {
     attributes(&mut cursor, &class.constants, |name, mut content| {
         match name {
             b"SourceFile" => class.source = Some(class.constants.text(half(&mut content)?)),
+            b"SourceDebugExtension" => class.debug = Some(content.rest()),
+            b"Scala" | b"ScalaSig" => class.is_scala = true,
             b"RuntimeVisibleAnnotations" | b"RuntimeInvisibleAnnotations" => {
                 annotations(&mut content, &class.constants, &mut joins, &mut found)?;
             }
@@ -164,11 +199,22 @@ fn code<'a>(mut cursor: Cursor<'a>, constants: &Constants<'a>) -> Result<Code<'a
         code.handlers.push(Handler { start, end, handler, type_idx });
     }
     attributes(&mut cursor, constants, |name, mut content| {
-        if name == b"LineNumberTable" {
-            for _ in 0..half(&mut content)? {
-                let offset = usize::from(half(&mut content)?);
-                code.lines.push((offset, u32::from(half(&mut content)?)));
+        match name {
+            b"LineNumberTable" => {
+                for _ in 0..half(&mut content)? {
+                    let offset = usize::from(half(&mut content)?);
+                    code.lines.push((offset, u32::from(half(&mut content)?)));
+                }
             }
+            b"LocalVariableTable" => {
+                for _ in 0..half(&mut content)? {
+                    let start = usize::from(half(&mut content)?);
+                    let length = usize::from(half(&mut content)?);
+                    content.take(6, "a variable")?;
+                    code.scopes.extend([start, start + length]);
+                }
+            }
+            _ => {}
         }
         Ok(())
     })?;
@@ -282,6 +328,11 @@ impl<'a> Constants<'a> {
         String::from_utf8_lossy(self.bytes(idx)).into_owned()
     }
 
+    /// The text that a constant of the program holds.
+    pub(crate) fn string(&self, idx: u16) -> &'a [u8] {
+        self.bytes(self.of(idx).0)
+    }
+
     /// The name of a class.
     pub(crate) fn class(&self, idx: u16) -> String {
         self.text(self.of(idx).0)
@@ -320,5 +371,23 @@ mod tests {
         assert_eq!(read(&small).unwrap().methods.len(), 500);
         let error = read(&class(&[b'f'; 60_000], 500)).unwrap_err();
         assert_eq!(error.to_string(), "more than 4097728 bytes of names in a class of that size");
+    }
+
+    #[test]
+    fn parameters_are_told_apart() {
+        for (descriptor, expected) in [
+            ("()V", &[][..]),
+            ("(I[[JLp/A;[Lp/B;D)V", &["I", "[[J", "Lp/A;", "[Lp/B;", "D"]),
+            ("(Lp/A", &[]),
+            ("(Lp/A)V", &["Lp/A"]),
+            ("([)V", &["["]),
+        ] {
+            let method = Method { descriptor: descriptor.to_owned(), ..Method::default() };
+            assert_eq!(method.parameters(), expected, "{descriptor}");
+        }
+        let method = Method { descriptor: "(ILp/Marker;)V".to_owned(), ..Method::default() };
+        assert!(method.ends_with_marker("Lp/Marker;"));
+        let method = Method { descriptor: "(Lp/Marker;)V".to_owned(), ..Method::default() };
+        assert!(!method.ends_with_marker("Lp/Marker;"));
     }
 }

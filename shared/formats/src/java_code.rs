@@ -27,8 +27,17 @@ pub(crate) enum Operand {
     Constant(u16),
     /// Position of the instruction that it may go on with.
     Jump(usize),
-    /// Positions of those that it goes on with, the default first; without repetitions.
-    Switch(Vec<usize>),
+    /// Positions of those that it goes on with.
+    Switch(Switch),
+}
+
+/// Where a `switch` leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Switch {
+    /// The default first; without repetitions.
+    pub(crate) ways: Vec<usize>,
+    /// Of each case, also where that leads to the default.
+    pub(crate) cases: Vec<usize>,
 }
 
 pub(crate) const ACONST_NULL: u8 = 1;
@@ -38,27 +47,37 @@ pub(crate) const ICONST_1: u8 = 4;
 pub(crate) const LDC: u8 = 18;
 pub(crate) const ILOAD: u8 = 21;
 pub(crate) const ALOAD: u8 = 25;
+pub(crate) const IALOAD: u8 = 46;
 pub(crate) const ISTORE: u8 = 54;
 pub(crate) const ASTORE: u8 = 58;
+pub(crate) const POP: u8 = 87;
 pub(crate) const DUP: u8 = 89;
+pub(crate) const SWAP: u8 = 95;
+pub(crate) const IAND: u8 = 126;
 pub(crate) const IFEQ: u8 = 153;
 pub(crate) const IFNE: u8 = 154;
+pub(crate) const IF_ACMPNE: u8 = 166;
 pub(crate) const GOTO: u8 = 167;
 pub(crate) const TABLESWITCH: u8 = 170;
 pub(crate) const LOOKUPSWITCH: u8 = 171;
 pub(crate) const IRETURN: u8 = 172;
+pub(crate) const ARETURN: u8 = 176;
 pub(crate) const RETURN: u8 = 177;
 pub(crate) const GETSTATIC: u8 = 178;
 pub(crate) const PUTSTATIC: u8 = 179;
 pub(crate) const GETFIELD: u8 = 180;
 pub(crate) const INVOKEVIRTUAL: u8 = 182;
 pub(crate) const INVOKESPECIAL: u8 = 183;
+pub(crate) const INVOKESTATIC: u8 = 184;
 pub(crate) const INVOKEINTERFACE: u8 = 185;
 pub(crate) const INVOKEDYNAMIC: u8 = 186;
 pub(crate) const NEW: u8 = 187;
 pub(crate) const ATHROW: u8 = 191;
+pub(crate) const CHECKCAST: u8 = 192;
+pub(crate) const INSTANCEOF: u8 = 193;
 pub(crate) const MONITOREXIT: u8 = 195;
 pub(crate) const IFNULL: u8 = 198;
+pub(crate) const IFNONNULL: u8 = 199;
 
 impl Instruction {
     /// Whether the one after it may be next.
@@ -93,12 +112,13 @@ pub(crate) fn instructions(code: &Code<'_>) -> Result<Option<Vec<Instruction>>, 
         let from = instruction.offset;
         match &mut instruction.operand {
             Operand::Jump(target) => *target = position(*target, from)?,
-            Operand::Switch(targets) => {
-                let mut known = HashSet::new();
-                let all = targets.iter().map(|&target| position(target, from));
-                let mut all = all.collect::<Result<Vec<_>, _>>()?;
-                all.retain(|target| known.insert(*target));
-                *targets = all;
+            Operand::Switch(switch) => {
+                for target in switch.ways.iter_mut().chain(&mut switch.cases) {
+                    *target = position(*target, from)?;
+                }
+                let mut known: HashSet<usize> = switch.ways.iter().copied().collect();
+                let cases = switch.cases.iter().copied();
+                switch.ways.extend(cases.filter(|target| known.insert(*target)));
             }
             _ => {}
         }
@@ -135,7 +155,7 @@ fn instruction(cursor: &mut Cursor<'_>) -> Result<Option<Instruction>, ReadError
         168 | 169 | 201 => return Ok(None),
         TABLESWITCH | LOOKUPSWITCH => {
             cursor.take((4 - (offset + 1) % 4) % 4, CUT)?;
-            let mut targets = vec![target(long(cursor)?)];
+            let mut switch = Switch { ways: vec![target(long(cursor)?)], cases: Vec::new() };
             let first = long(cursor)?;
             let (n_targets, is_lookup) = match code {
                 LOOKUPSWITCH => (i64::from(first), true),
@@ -145,9 +165,9 @@ fn instruction(cursor: &mut Cursor<'_>) -> Result<Option<Instruction>, ReadError
                 if is_lookup {
                     cursor.take(4, CUT)?;
                 }
-                targets.push(target(long(cursor)?));
+                switch.cases.push(target(long(cursor)?));
             }
-            (code, Operand::Switch(targets))
+            (code, Operand::Switch(switch))
         }
         178..=184 | 187 | 189 | 192 | 193 => {
             (code, Operand::Constant(cursor.array(CUT).map(u16::from_be_bytes)?))
@@ -209,7 +229,8 @@ mod tests {
         }
         code.extend([0xb1, 0xb1]);
         let found = read(&code).unwrap().unwrap();
-        assert_eq!(found[1].operand, Operand::Switch(vec![3, 2]));
+        let switch = Switch { ways: vec![3, 2], cases: vec![2, 3, 2] };
+        assert_eq!(found[1].operand, Operand::Switch(switch));
     }
 
     #[test]
