@@ -11,7 +11,7 @@
 //! and one of our own for counts that grow, [`since`]: what ran between two readings.
 //!
 //! Parts of a profile: [`filter`] by file, [`select()`] by unit, [`ignore`] by what the sources say,
-//! [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap()`] renames, and
+//! [`in_contexts`] by the tests that ran it, [`origin()`] by whose code it is, with [`Pattern`]s as people write them. [`remap()`] renames, and
 //! [`with_names`] names functions where a format has none.
 //! [`by_line`] gives the lines of any profile, which is what profiles of several tools have in
 //! common. [`patch()`] says of the lines that a diff changes whether they ran.
@@ -25,7 +25,9 @@
 
 mod alike;
 pub mod columns;
+pub mod contexts;
 mod doubts;
+pub mod extents;
 mod functions;
 pub mod ignore;
 pub mod lines;
@@ -41,6 +43,7 @@ mod select;
 mod union;
 mod unite;
 
+pub use contexts::in_contexts;
 pub use doubts::{Doubt, doubts};
 pub use functions::{with_functions, with_names};
 pub use lines::{by_line, units_for};

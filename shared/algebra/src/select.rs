@@ -68,6 +68,19 @@ pub fn filter(profile: &Profile, mut keep: impl FnMut(&Package, &File) -> bool) 
     rebuild(profile, &Rows { packages, files, functions, units, branches })
 }
 
+/// The profile without its branches.
+pub(crate) fn without_branches(profile: &Profile) -> Profile {
+    let shape = profile.shape();
+    let rows = Rows {
+        packages: vec![true; shape.packages().len()],
+        files: vec![true; shape.files().len()],
+        functions: vec![true; shape.functions().len()],
+        units: vec![true; shape.n_units()],
+        branches: Vec::new(),
+    };
+    rebuild(profile, &rows)
+}
+
 /// Which rows of each table are kept.
 struct Rows {
     packages: Vec<bool>,

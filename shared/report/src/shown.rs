@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use algebra::extents::{Extent, innermost};
 use coverage::{
     Branch, BranchKind, FileIdx, FunctionIdx, Metrics, Package, Profile, ProfileBuilder, UnitIdx,
     UnitKind,
@@ -42,10 +43,8 @@ pub fn units(profile: &Profile) -> Profile {
         for unit in shape.units_of(index) {
             lines[file].insert(shape.unit(unit).span.start.line, profile.count(unit));
         }
-        if let Some(span) = function.span.filter(|_| !function.name.is_empty()) {
-            let last = if span.as_line().is_some() { None } else { Some(span.last_line()) };
-            extents[file].push(Extent { first: span.start.line, last, function: index });
-        }
+        let span = function.span.filter(|_| !function.name.is_empty());
+        extents[file].extend(span.map(|span| Extent::of(span, index)));
     }
     let mut builder = ProfileBuilder::default();
     let packages: Vec<_> = shape
@@ -69,38 +68,15 @@ pub fn units(profile: &Profile) -> Profile {
     builder.build(profile.mode())
 }
 
-/// Lines of a function; without its last where only its first is known.
-#[derive(Debug, Clone, Copy)]
-struct Extent {
-    first: u32,
-    last: Option<u32>,
-    function: FunctionIdx,
-}
-
 /// A function, or `None` for what lies in none, and its lines as number and count.
 type Lines = (Option<FunctionIdx>, Vec<(u32, u64)>);
 
-/// The lines of a file in the innermost function around each. A function without an end ends
-/// where the next one begins.
+/// The lines of a file in the innermost function around each.
 fn by_function(mut extents: Vec<Extent>, lines: BTreeMap<u32, u64>) -> Vec<Lines> {
-    extents.sort_by_key(|extent| (extent.first, std::cmp::Reverse(extent.last)));
-    let starts: Vec<u32> = extents.iter().map(|extent| extent.first).collect();
+    let around = innermost(&mut extents, lines.keys().copied());
     let mut groups: BTreeMap<Option<usize>, Vec<(u32, u64)>> = BTreeMap::new();
-    // Functions around the line that is looked at, outer before inner.
-    let mut around: Vec<(usize, u32)> = Vec::new();
-    let mut next = 0;
-    for (number, count) in lines {
-        while let Some(extent) = extents.get(next).filter(|extent| extent.first <= number) {
-            let following = starts.get(starts.partition_point(|start| *start <= extent.first));
-            let open_end = following.map_or(u32::MAX, |start| start.saturating_sub(1));
-            around.push((next, extent.last.unwrap_or(open_end)));
-            next += 1;
-        }
-        while around.last().is_some_and(|(_, last)| *last < number) {
-            around.pop();
-        }
-        let inner = around.last().map(|(index, _)| *index);
-        groups.entry(inner).or_default().push((number, count));
+    for (inner, line) in around.into_iter().zip(lines) {
+        groups.entry(inner).or_default().push(line);
     }
     let function = |index: usize| extents.get(index).map(|extent| extent.function);
     groups.into_iter().map(|(index, lines)| (index.and_then(function), lines)).collect()
