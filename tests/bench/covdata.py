@@ -19,9 +19,9 @@ import pathlib
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
-import time
+
+from timed import run
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 COMMANDS = ["percent", "func", "textfmt", "merge", "merge -pcombine", "subtract", "intersect",
@@ -33,19 +33,6 @@ def go_tool():
     """Go's covdata; since 1.25 the go command builds it on demand."""
     path = subprocess.run(["go", "tool", "-n", "covdata"], check=True, capture_output=True, text=True)
     return path.stdout.strip()
-
-
-def run(command, scratch):
-    """Wall and CPU seconds of one run."""
-    with open(scratch / "stdout", "wb") as stdout:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{command} failed: {process.returncode}")
-    return wall, usage.ru_utime + usage.ru_stime
 
 
 def peak(command, scratch):
@@ -75,7 +62,7 @@ def measure(tools, name, folders, rounds, scratch):
             if round_number == 0:
                 peaks[tool] = peak(command, scratch)
             else:
-                figures[tool].append(run(command, scratch))
+                figures[tool].append(run(command, scratch)[:2])
     return figures, peaks
 
 

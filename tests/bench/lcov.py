@@ -18,10 +18,9 @@ import pathlib
 import random
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
+
+from timed import run
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
@@ -69,19 +68,6 @@ def tracefile(target, n_files, seed, missing):
                 continue
             for _ in range(1 + (index % 5 == 0)):
                 record(random.Random(index), counts, path, out)
-
-
-def run(command, scratch):
-    """Wall and CPU seconds and peak memory in MB of one run."""
-    with open(scratch / "stdout", "wb") as stdout:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{command} failed: {process.returncode}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def commands(arguments, first, second, scratch):

@@ -1,10 +1,8 @@
 // Opened profiles compared with each other, from the outside.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { World, lineThat, missing, state, violations } from "./fixture.mjs";
+import { World, finish, lineThat, missing, state, violations } from "./fixture.mjs";
 
 const SOURCE = `package m
 
@@ -29,17 +27,13 @@ describe("comparing opened profiles", { skip: missing(), concurrency: false }, (
   before(async () => {
     world = new World();
     relay = await world.relay({ args: ["--no-collector"] });
-    files = {};
-    for (const [name, text] of [
-      ["a.out", profile(5, 2, 0, 0)],
-      ["b.out", profile(0, 3, 4, 7)],
-      ["other.out", "mode: count\nexample.com/m/m.go:4.2,6.12 3 1\n"],
-      ["m.go", SOURCE],
-      ["go.mod", "module example.com/m\n"],
-    ]) {
-      files[name] = join(world.folder, name);
-      writeFileSync(files[name], text);
-    }
+    files = world.files({
+      "a.out": profile(5, 2, 0, 0),
+      "b.out": profile(0, 3, 4, 7),
+      "other.out": "mode: count\nexample.com/m/m.go:4.2,6.12 3 1\n",
+      "m.go": SOURCE,
+      "go.mod": "module example.com/m\n",
+    });
   });
   after(() => world?.end());
 
@@ -58,10 +52,6 @@ describe("comparing opened profiles", { skip: missing(), concurrency: false }, (
     await row.waitFor();
     const found = await state(page, (now) => now.statementsCovered === statements && !now.reading);
     return { found, detail: await row.locator(".place").textContent() };
-  };
-  const finish = async (page) => {
-    assert.deepEqual(page.complaints, []);
-    await page.context().close();
   };
 
   for (const { button, name, statements, counts, detail } of [

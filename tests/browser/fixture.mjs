@@ -1,7 +1,8 @@
 // What the tests stand on: a browser, a relay and programs of their own, all gone when a test ends.
 
+import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -63,6 +64,20 @@ export class World {
 
   env(more = {}) {
     return { ...process.env, COVERGLASS_DIR: this.memory, COVERGLASS_CACHE: this.cache, ...more };
+  }
+
+  /** Writes files by their names; gives the path of each, and of each folder. */
+  files(texts) {
+    const paths = {};
+    for (const [name, text] of Object.entries(texts)) {
+      paths[name] = join(this.folder, "files", name);
+      for (let folder = dirname(name); folder !== "."; folder = dirname(folder)) {
+        paths[folder] = join(this.folder, "files", folder);
+      }
+      mkdirSync(dirname(paths[name]), { recursive: true });
+      writeFileSync(paths[name], text);
+    }
+    return paths;
   }
 
   /** Starts a process and waits for its first line on standard output. */
@@ -175,6 +190,12 @@ export class World {
     await this.#browser?.close();
     for (const undo of this.#undo.reverse()) await undo();
   }
+}
+
+/** Closes a page in which nothing may have gone wrong. */
+export async function finish(page) {
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
 }
 
 /** The page's own account of itself, once it is as wanted. */

@@ -3,10 +3,10 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { World, binary, drop, line, lineThat, missing, root, state, violations } from "./fixture.mjs";
+import { World, binary, drop, finish, line, lineThat, missing, root, state, violations } from "./fixture.mjs";
 
 // A shop: its page is JavaScript, measured twice, and its server Go.
 const FILES = {
@@ -114,15 +114,13 @@ const REPORTS = ["web.info", "web.xml", "coverage-final.json", "cover.out"];
 describe("reports of several tools", { skip: missing(), concurrency: false }, () => {
   let world;
   let relay;
-  const at = (name) => join(world.folder, "files", name);
+  let files;
+  const at = (name) => files[name];
 
   before(async () => {
     world = new World();
     relay = await world.relay({ args: ["--no-collector"] });
-    for (const [name, text] of Object.entries(FILES)) {
-      mkdirSync(dirname(at(name)), { recursive: true });
-      writeFileSync(at(name), text);
-    }
+    files = world.files(FILES);
   });
   after(() => world?.end());
 
@@ -130,10 +128,6 @@ describe("reports of several tools", { skip: missing(), concurrency: false }, ()
     const page = await world.page(relay.url, options);
     await state(page);
     return page;
-  };
-  const finish = async (page) => {
-    assert.deepEqual(page.complaints, []);
-    await page.context().close();
   };
   /** Drops all reports and the sources; waits until the page rests. */
   const dropAll = async (page) => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { World, covered, line, lineThat, missing, state, violations } from "./fixture.mjs";
+import { World, covered, finish, line, lineThat, missing, state, violations } from "./fixture.mjs";
 
 const CALC = "#/1/source?f=example.com/clicker/calc/calc.go";
 
@@ -20,10 +20,6 @@ describe("the live page", { skip: missing(), concurrency: false }, () => {
   after(() => world?.end());
 
   const open = (hash = CALC, options = {}) => world.page(relay.url + hash, options);
-  const finish = async (page) => {
-    assert.deepEqual(page.complaints, []);
-    await page.context().close();
-  };
 
   test("the tree fills, and what did not run is marked", async () => {
     const page = await open();

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { World, drop, missing, opened, paste, root, state, violations } from "./fixture.mjs";
+import { World, drop, finish, missing, opened, paste, root, state, violations } from "./fixture.mjs";
 
 describe("the offline page", { skip: missing(), concurrency: false }, () => {
   let world;
@@ -51,10 +51,6 @@ describe("the offline page", { skip: missing(), concurrency: false }, () => {
     // Before the page's program runs, nobody takes files.
     await state(page);
     return page;
-  };
-  const finish = async (page) => {
-    assert.deepEqual(page.complaints, []);
-    await page.context().close();
   };
 
   /** Covered and all statements of a text profile. */

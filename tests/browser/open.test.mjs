@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { World, drop, lineThat, missing, opened, state } from "./fixture.mjs";
+import { World, drop, finish, lineThat, missing, opened, state } from "./fixture.mjs";
 
 const PROFILE = "mode: count\nexample.com/a/a.go:3.10,5.2 2 7\nexample.com/a/b.go:3.12,4.2 1 0\n";
 
@@ -54,10 +54,6 @@ describe("ways into the offline page", { skip: missing(), concurrency: false }, 
     const page = await world.page(host.url + path);
     await state(page);
     return page;
-  };
-  const finish = async (page) => {
-    assert.deepEqual(page.complaints, []);
-    await page.context().close();
   };
   const unread = async (page) => {
     const line = page.locator(".unread li").first();

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { World, binary, drop, lineThat, missing, paste, state, violations } from "./fixture.mjs";
+import { World, binary, drop, finish, lineThat, missing, paste, state, violations } from "./fixture.mjs";
 
 const CALC = `package m
 
@@ -112,21 +112,15 @@ describe("coverage of a diff", { skip: missing(), concurrency: false }, () => {
   before(async () => {
     world = new World();
     relay = await world.relay({ args: ["--no-collector"] });
-    files = {};
-    mkdirSync(join(world.folder, "m/util"), { recursive: true });
-    for (const [name, text] of [
-      ["cover.out", PROFILE],
-      ["less.out", PROFILE.replaceAll(/ 3$/gm, " 0")],
-      ["changes.diff", DIFF],
-      ["damaged.diff", DIFF.replace("@@ -8,0 +11 @@", "@@ -8,0 +11,2 @@")],
-      ["m/go.mod", "module example.com/m\n"],
-      ["m/calc.go", CALC],
-      ["m/util/util.go", UTIL],
-    ]) {
-      files[name] = join(world.folder, name);
-      writeFileSync(files[name], text);
-    }
-    files.m = join(world.folder, "m");
+    files = world.files({
+      "cover.out": PROFILE,
+      "less.out": PROFILE.replaceAll(/ 3$/gm, " 0"),
+      "changes.diff": DIFF,
+      "damaged.diff": DIFF.replace("@@ -8,0 +11 @@", "@@ -8,0 +11,2 @@"),
+      "m/go.mod": "module example.com/m\n",
+      "m/calc.go": CALC,
+      "m/util/util.go": UTIL,
+    });
   });
   after(() => world?.end());
 
@@ -186,10 +180,6 @@ describe("coverage of a diff", { skip: missing(), concurrency: false }, () => {
   const patched = async (page, text) => {
     await page.locator(".patch .words", { hasText: text }).waitFor();
     await state(page, (found) => found.route.includes("/patch") && !found.reading);
-  };
-  const finish = async (page) => {
-    assert.deepEqual(page.complaints, []);
-    await page.context().close();
   };
 
   test("a diff is dropped with a profile, and its numbers are those of the command", async () => {
@@ -265,10 +255,9 @@ describe("coverage of a diff", { skip: missing(), concurrency: false }, () => {
     assert.deepEqual(await shown(page), expected(answer));
     await finish(page);
 
-    const mail = join(world.folder, "0001-m-halve.patch");
-    writeFileSync(mail, MAIL);
+    const mail = world.files({ "0001-m-halve.patch": MAIL })["0001-m-halve.patch"];
     const archive = join(world.folder, "build.tar.gz");
-    const tar = spawnSync("tar", ["czf", archive, "-C", world.folder, "cover.out", "0001-m-halve.patch"]);
+    const tar = spawnSync("tar", ["czf", archive, "-C", dirname(mail), "cover.out", "0001-m-halve.patch"]);
     assert.equal(tar.status, 0, `${tar.stderr}`);
     const other = await open();
     await drop(other, archive);
