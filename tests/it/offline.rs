@@ -243,3 +243,39 @@ fn a_patch_has_the_lines_that_git_says_have_changed() {
     let (code, message) = refused(&repository, &["patch", "c.out", "--diff", "a.go"]);
     assert_eq!((code, message.contains("a.go: line 1: no unified diff")), (2, true), "{message}");
 }
+
+#[test]
+fn a_context_is_what_ran_in_it() {
+    let scratch = Scratch::new("offline");
+    let text = "TN:adds\nSF:web/a.js\nFN:1,f\nFNDA:1,f\nFN:5,g\nFNDA:0,g\nDA:1,1\nDA:2,1\nDA:5,0\n\
+                DA:6,0\nBRDA:2,0,0,1\nBRDA:2,0,1,0\nend_of_record\n\
+                TN:takes/all\nSF:web/a.js\nFN:1,f\nFNDA:0,f\nFN:5,g\nFNDA:3,g\nDA:1,0\nDA:2,0\nDA:5,3\n\
+                DA:6,3\nend_of_record\nTN:takes/none\nSF:web/a.js\nDA:5,1\nend_of_record\n";
+    std::fs::write(scratch.join("a.info"), text).expect("it can be written");
+    let total = |arguments: &[&str]| {
+        let mut all = vec!["summary", "a.info", "--json"];
+        all.extend(arguments);
+        let summary = ok(scratch.path(), &all);
+        let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+        let lines = &summary["total"]["lines"];
+        (lines["covered"].clone(), summary["total"]["functions"]["covered"].clone())
+    };
+    assert_eq!(total(&[]), (4.into(), 2.into()));
+    assert_eq!(total(&["--context", "adds"]), (2.into(), 1.into()));
+    assert_eq!(total(&["--context", "takes/none"]), (1.into(), 0.into()));
+    assert_eq!(total(&["--context", "takes/*"]), (2.into(), 1.into()));
+    assert_eq!(total(&["--context", "adds", "--context", "takes/all"]), (4.into(), 2.into()));
+    assert_eq!(
+        ok(scratch.path(), &["summary", "a.info", "--by", "context"]),
+        "adds         50.0%  2/4\ntakes/all    50.0%  2/4\ntakes/none   25.0%  1/4\n\
+         total       100.0%  4/4\n"
+    );
+    let written = ok(scratch.path(), &["convert", "a.info", "--context", "adds"]);
+    assert!(written.contains("TN:adds") && written.contains("DA:5,0"), "{written}");
+    assert!(!written.contains("BRDA"), "arms of a context are not known: {written}");
+    let (code, message) = refused(scratch.path(), &["summary", "a.info", "--context", "no"]);
+    assert_eq!((code, message.contains("there is only adds, takes/all, takes/none")), (2, true));
+    std::fs::write(scratch.join("c.out"), "mode: set\nm/a.go:1.1,2.2 1 1\n").expect("written");
+    let (code, message) = refused(scratch.path(), &["convert", "c.out", "--context", "no"]);
+    assert_eq!((code, message.contains("don't say what ran in which context")), (2, true));
+}

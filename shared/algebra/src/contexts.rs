@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use coverage::{FunctionIdx, Mode, Profile};
+use coverage::{Context, Fraction, FunctionIdx, Mode, Profile, UnitIdx, UnitKind};
 
 use crate::extents::{Extent, innermost};
 use crate::select;
@@ -41,10 +41,31 @@ pub fn in_contexts(profile: &Profile, wanted: impl Fn(&str) -> bool) -> Profile 
     if ran.shape().branches().is_empty() { ran } else { select::without_branches(&ran) }
 }
 
+/// How much each context hit, in the profile's order: of its lines where lines are counted,
+/// otherwise of its statements.
+pub fn shares(profile: &Profile) -> Vec<Fraction> {
+    let shape = profile.shape();
+    let has_lines = shape.unit_kinds().contains(&UnitKind::Line);
+    let weight = |unit: UnitIdx| {
+        let unit = shape.unit(unit);
+        match unit.kind {
+            UnitKind::Line => 1,
+            _ if has_lines => 0,
+            _ => u64::from(unit.statements),
+        }
+    };
+    let total = shape.unit_indexes().map(weight).sum();
+    let share = |context: &Context| Fraction {
+        covered: context.units.iter().map(|&unit| weight(unit)).sum(),
+        total,
+    };
+    profile.contexts().iter().map(share).collect()
+}
+
 /// For each function 1 if it was entered, by the units that were hit.
 fn entered(profile: &Profile, counts: &[u64]) -> Vec<u64> {
     let shape = profile.shape();
-    let hit = |unit: coverage::UnitIdx| counts.get(unit.index()).is_some_and(|&count| count > 0);
+    let hit = |unit: UnitIdx| counts.get(unit.index()).is_some_and(|&count| count > 0);
     let mut entered = vec![0; shape.functions().len()];
     let mut extents: Vec<Vec<Extent>> = vec![Vec::new(); shape.files().len()];
     let mut lines: Vec<BTreeMap<u32, bool>> = vec![BTreeMap::new(); shape.files().len()];
@@ -113,6 +134,8 @@ mod tests {
              line 5 1\nline 6 0\ncontext one 1 2 5\nfunction f 1,3 1\nfunction g 5,6 0\n\
              function h 9 0\n"
         );
+        let covered: Vec<_> = shares(&profile).iter().map(|it| (it.covered, it.total)).collect();
+        assert_eq!(covered, [(3, 5), (2, 5)]);
         let both = in_contexts(&profile, |name| is_meant("*", name));
         assert_eq!((both.counts(), both.function_counts()), (&[1; 5][..], &[0, 1, 1, 0][..]));
         let none = in_contexts(&profile, |_| false);

@@ -14,8 +14,9 @@ pub(crate) mod summary;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use algebra::contexts::is_meant;
 use algebra::{Origin, Pattern};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use coverage::{FileIdx, Profile, SourcePath, Span};
 use formats::go_source;
@@ -88,6 +89,10 @@ pub(crate) struct SelectArgs {
     /// No files that match; may be repeated
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
+    /// Only what ran in this context, or test, where `*` stands for any characters; may be repeated.
+    /// `summary --by context` lists them
+    #[arg(long, value_name = "NAME")]
+    context: Vec<String>,
     /// Only code of this kind
     #[arg(long, value_name = "KIND")]
     only: Option<Only>,
@@ -133,9 +138,35 @@ impl SelectArgs {
         named
     }
 
+    /// What ran in the contexts that are meant. A name that none has is a mistake.
+    fn in_contexts(&self, profile: Profile) -> Result<Profile> {
+        let contexts = profile.contexts();
+        let mut wanted = self.context.iter();
+        let is_unknown =
+            |wanted: &&String| !contexts.iter().any(|context| is_meant(wanted, &context.name));
+        if let Some(unknown) = wanted.find(is_unknown) {
+            let names: Vec<_> = contexts.iter().take(NAMED).map(|it| it.name.as_str()).collect();
+            match contexts.len() {
+                0 => bail!("--context {unknown}: the inputs don't say what ran in which context"),
+                n if n > NAMED => bail!(
+                    "--context {unknown}: there is no such context among {} and {} more",
+                    names.join(", "),
+                    n - NAMED
+                ),
+                _ => bail!("--context {unknown}: there is only {}", names.join(", ")),
+            }
+        }
+        if self.context.is_empty() {
+            return Ok(profile);
+        }
+        let any = |name: &str| self.context.iter().any(|wanted| is_meant(wanted, name));
+        Ok(algebra::in_contexts(&profile, any))
+    }
+
     /// The part of a profile that is meant. `tree` names the files of the sources, sorted, where
     /// names in the profile are like those.
     fn apply(&self, profile: Profile, tree: &[String]) -> Result<Profile> {
+        let profile = self.in_contexts(profile)?;
         let patterns = |texts: &[String]| -> Vec<Pattern> {
             texts.iter().map(|text| Pattern::new(text)).collect()
         };

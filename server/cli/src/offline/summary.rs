@@ -1,8 +1,9 @@
-//! `summary` of files: covered and total, by package, file or function.
+//! `summary` of files: covered and total, by package, file, function or context.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use algebra::contexts::shares;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use coverage::{Fraction, FunctionIdx, Metrics, Profile, Tree, UnitKind};
@@ -21,6 +22,8 @@ pub(crate) enum By {
     File,
     /// Functions
     Function,
+    /// Contexts, such as tests: what ran in each
+    Context,
 }
 
 #[derive(Debug, Args)]
@@ -96,7 +99,11 @@ fn grid(profile: &Profile, metrics: &All, by: By) -> Grid {
     let shape = profile.shape();
     let headline = metrics.total.headline().0;
     let is_go = shape.unit_kinds().all(|kind| kind == UnitKind::Block);
-    let names = if is_go || by == By::Function { vec![headline] } else { carried(&metrics.total) };
+    let names = match by {
+        By::Function | By::Context => vec![headline],
+        _ if is_go => vec![headline],
+        _ => carried(&metrics.total),
+    };
     let shares = |metrics: &Metrics| names.iter().map(|name| metrics.named(name)).collect();
     let mut rows: Vec<(String, Vec<Fraction>)> = match by {
         By::Package => {
@@ -108,6 +115,7 @@ fn grid(profile: &Profile, metrics: &All, by: By) -> Grid {
             names.zip(metrics.files.iter().map(shares)).collect()
         }
         By::Function => functions(profile),
+        By::Context => contexts(profile),
     };
     if by != By::Function {
         rows.sort_by(|a, b| a.0.cmp(&b.0));
@@ -138,6 +146,12 @@ fn functions(profile: &Profile) -> Vec<(String, Vec<Fraction>)> {
     rows.sort_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
     let rows = rows.into_iter();
     rows.map(|(file, line, name, share)| (format!("{file}:{line}: {name}"), vec![share])).collect()
+}
+
+/// Contexts, each with the lines or statements that it ran.
+fn contexts(profile: &Profile) -> Vec<(String, Vec<Fraction>)> {
+    let names = profile.contexts().iter().map(|context| context.name.clone());
+    names.zip(shares(profile).into_iter().map(|share| vec![share])).collect()
 }
 
 /// Names of the metrics that the whole has anything of: what it has nothing of, its format does
