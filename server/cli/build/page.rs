@@ -206,6 +206,9 @@ fn bind(wasm: &Path, name: &str, out: &Path, dist: &Path) -> Result<(Vec<u8>, Ve
         module.exports.delete(export);
     }
     walrus::passes::gc::run(module);
+    for data in module.data.iter().map(|data| data.id()).collect::<Vec<_>>() {
+        blank_paths(&mut module.data.get_mut(data).value);
+    }
     let mut names = Names::default();
     for import in module.imports.iter_mut() {
         names.shorten(&mut import.name);
@@ -227,6 +230,28 @@ fn bind(wasm: &Path, name: &str, out: &Path, dist: &Path) -> Result<(Vec<u8>, Ve
         put(dist, &name, &fs::read(&path).map_err(|error| format!("{name}: {error}"))?)?;
     }
     Ok(made)
+}
+
+/// Blanks the paths of sources of Rust and of other crates, by which a panic says where it was:
+/// they name folders of this machine, and are half a kilobyte to load. Panics keep line and column,
+/// and those of the page's own sources their path.
+fn blank_paths(bytes: &mut [u8]) {
+    let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| home + "/.cargo"));
+    let registry = home.ok().map(|home| home + "/registry/src/");
+    for folder in [registry, Some("/rustc/".to_owned())].into_iter().flatten() {
+        let find = |bytes: &[u8], text: &str| {
+            bytes.windows(text.len()).position(|window| window == text.as_bytes())
+        };
+        let mut rest = &mut *bytes;
+        while let Some(start) = find(rest, &folder) {
+            rest = &mut rest[start..];
+            let length = find(rest, ".rs").map_or(rest.len(), |length| length + ".rs".len());
+            if length < 300 {
+                rest[..length].fill(b' ');
+            }
+            rest = &mut rest[length..];
+        }
+    }
 }
 
 /// Short names for what a program and its script know each other by. wasm-bindgen ends them in
