@@ -1,6 +1,6 @@
 //! Inputs to profiles, with one name for each file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use algebra::Remap;
 use algebra::roots::{self, Alignment, PathDoubt};
@@ -54,9 +54,8 @@ impl Inputs {
             with_sources.clear();
             inputs.extend(paths);
         }
-        for folder in &select.source {
-            list(folder, &mut with_sources)?;
-        }
+        let sources = select.listed()?;
+        with_sources.extend(sources.iter().flat_map(|(_, files)| files.iter().cloned()));
         let rules = select.rules()?;
         let mut parts = Vec::with_capacity(paths.len());
         let mut buffer = Vec::new();
@@ -72,7 +71,7 @@ impl Inputs {
         drop(buffer);
         let mut inputs = Self { parts, tree: Vec::new() };
         if inputs.parts.iter().flatten().any(|part| part.kind() != "go") {
-            inputs.tree = select.tree()?;
+            inputs.tree = tree(&sources);
             inputs.align(select.ignore_case);
         }
         Ok(inputs)
@@ -186,19 +185,24 @@ impl SelectArgs {
         Ok(rules)
     }
 
-    /// The files below the folders of `--source`, by their names in there.
-    fn tree(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for folder in &self.source {
+    /// The folders of `--source`, each with the files below it.
+    fn listed(&self) -> Result<Vec<(&Path, Vec<PathBuf>)>> {
+        let listed = |folder: &PathBuf| {
             let mut files = Vec::new();
-            list(folder, &mut files)?;
-            names.extend(files.iter().filter_map(|file| {
-                let name = file.strip_prefix(folder).ok()?.to_str()?;
-                Some(name.replace('\\', "/"))
-            }));
-        }
-        names.sort();
-        names.dedup();
-        Ok(names)
+            list(folder, &mut files).map(|()| files)
+        };
+        self.source.iter().map(|folder| Ok((folder.as_path(), listed(folder)?))).collect()
     }
+}
+
+/// The files below folders, by their names in there.
+fn tree(folders: &[(&Path, Vec<PathBuf>)]) -> Vec<String> {
+    let inside = |(folder, files): &(&Path, Vec<PathBuf>)| -> Vec<String> {
+        let names = files.iter().filter_map(|file| file.strip_prefix(folder).ok()?.to_str());
+        names.map(|name| name.replace('\\', "/")).collect()
+    };
+    let mut names: Vec<String> = folders.iter().flat_map(inside).collect();
+    names.sort();
+    names.dedup();
+    names
 }
