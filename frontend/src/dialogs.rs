@@ -1,13 +1,12 @@
 //! What lies over the page: the list of keys, the palette, and the question before a reset.
 
-use coverage::Profile;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, MouseEvent};
 
 use crate::palette;
 use crate::session::scope::Scope;
-use crate::session::{Data, Session, api, opened, read};
+use crate::session::{Session, api, opened, read};
 use crate::ui::bind::{self, by_id, click, on, text};
 
 /// A dialog of the page.
@@ -116,19 +115,9 @@ fn handle_of(key: &str) -> Option<u32> {
 
 /// Gives the person the relay's profile of what is looked at.
 pub fn download(session: Session) {
-    if session.is_report() {
-        let text = read(|Data { view, .. }| {
-            let profile = Profile::new(view.mode(), view.shape().clone(), view.counts.clone());
-            formats::go_text::write(&profile)
-        });
-        return saved(session, &text);
-    }
     let scope = session.route.with_untracked(|route| route.scope.clone());
-    if let Scope::Opened(id) = &scope {
-        if let Some(profile) = opened::profile(id) {
-            saved(session, &formats::go_text::write(&profile));
-        }
-        return;
+    if session.is_report() || scope.is_opened() {
+        return saved(session, &opened::counts());
     }
     let query = api::scope_query(&scope, handle_of);
     spawn_local(async move {

@@ -161,7 +161,7 @@ function watch() {
     seen.asked = performance.now();
     this.addEventListener("message", ({ data: [what] }) => {
       if (what === "frames") seen.frames = performance.now();
-      if (what === "done") seen.done = performance.now();
+      if (what === "over") seen.done = performance.now();
     });
     post.call(this, message, ...more);
   };

@@ -8,13 +8,14 @@ use std::rc::Rc;
 
 use coverage::FileIdx;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement, KeyboardEvent, MouseEvent};
+use web_sys::{Element, HtmlElement, HtmlInputElement, KeyboardEvent, MouseEvent};
 
 use crate::session::paint::{self, Beat, SLOW_MS};
 use crate::session::url::{Show, Sort, Tab};
 use crate::session::view::View;
-use crate::session::{Session, read};
-use crate::ui::bind::{self, by_id, click, effect, flag, memo, on};
+use crate::session::{Session, opened, read};
+use crate::ui::bind::{self, by_id, click, effect, flag, memo, on, shown};
+use crate::ui::dom::child;
 use crate::ui::fuzzy::Query;
 use crate::ui::rows::{Rows, reveal};
 use layout::{Key, Node, Options, Outline, Row, Tree};
@@ -117,6 +118,7 @@ struct Files {
 /// Brings the tree in `index.html` to life.
 pub fn bind(session: Session) {
     filters(session);
+    tests(session);
     let scroller = by_id("tree");
     let state = RefCell::default();
     let files = Rc::new(Files { session, scroller: scroller.clone(), state });
@@ -336,6 +338,57 @@ fn show_file(state: &mut State, session: Session, file: FileIdx) {
         }
     }
     state.select(session, node);
+}
+
+/// Tests that are offered at once, of those that fit what is typed.
+const TESTS: usize = 100;
+
+/// The field with the test of which only is shown what it ran, where tests are known.
+fn tests(session: Session) {
+    let place = by_id("test");
+    let input: HtmlInputElement = bind::at(&place, "input").unchecked_into();
+    let all = bind::at(&place, "button");
+    let test = memo(move || session.route.with(|route| route.test.clone()));
+    bind::value(&input, move || test.get());
+    shown(&all, move || test.with(|test| !test.is_empty()));
+    click(&all, move || session.go(|route| route.test.clear()));
+    bind::edited(&input, "input", move |text| {
+        offer(session, &text);
+    });
+    let field = input.clone();
+    bind::edited(&input, "change", move |text| {
+        if text.is_empty() || offer(session, &text) {
+            session.go(|route| route.test = text);
+        } else {
+            session.fail("There is no test of this name");
+            field.set_value("");
+            session.go(|route| route.test.clear());
+        }
+    });
+    effect(move || {
+        offer(session, &input.value());
+        place.set_hidden(opened::tests(session)[0].length() == 0);
+    });
+}
+
+/// Offers the tests that fit what is typed. Says whether it is the name of one.
+fn offer(session: Session, typed: &str) -> bool {
+    let list = by_id("tests");
+    list.set_text_content(None);
+    let query = Query::new(typed);
+    let [names, texts] = opened::tests(session);
+    let (mut n_offered, mut is_known) = (0, false);
+    for at in 0..names.length() {
+        let name = names.get(at).as_string().unwrap_or_default();
+        is_known |= name == typed;
+        if n_offered < TESTS && query.score(&name).is_some() {
+            n_offered += 1;
+            let option = child(&list, "option", "");
+            bind::set(&option, "value", &name);
+            option.set_text_content(texts.get(at).as_string().as_deref());
+        }
+    }
+    is_known
 }
 
 fn filters(session: Session) {

@@ -30,7 +30,11 @@ pub fn bind(session: Session) {
     on(&window(), "dragover", move |event: DragEvent| {
         if carries_files(event.data_transfer()) {
             event.prevent_default();
-            over.set_hidden(false);
+            if over.hidden() {
+                over.set_hidden(false);
+                // Whoever drags files will let go of them soon.
+                opened::prepare(session);
+            }
         }
     });
     on(&window(), "dragleave", move |event: DragEvent| {

@@ -38,9 +38,14 @@ impl Session {
     }
 
     fn change(self, change: impl FnOnce(&mut Route), step: bool) {
-        let mut route = self.route.get_untracked();
+        let known = self.route.get_untracked();
+        let mut route = known.clone();
         change(&mut route);
-        if self.route.with_untracked(|known| *known == route) {
+        if route.scope != known.scope {
+            // Another profile has other tests.
+            route.test.clear();
+        }
+        if known == route {
             return;
         }
         if let Ok(history) = window().history() {

@@ -5,17 +5,19 @@
 //! live counts shows them, by a [`Scope::Opened`]. The worker also keeps what was opened in the
 //! browser's database, and brings it back when the page is loaded again.
 //!
-//! For whoever computes with profiles: [`profile`] gives one by its id.
-//!
 //! ```text
 //! page → worker   ["read", names, blobs, source names, source blobs]     ["url", address]
 //!                 ["forget", id or ""]   ["restore"]   ["write", id, format]   ["align"]
-//!                 ["rules", text, whether case is ignored], before anything else
+//!                 ["rules", text, whether case is ignored, look], before anything else; look is an
+//!                 id and the test of which only is meant what it ran of that profile, or empty
+//!                 ["look", former look]   the profiles of both anew
 //!                 ["compare", operation, id, id]   of merge, intersect, subtract
 //!                 ["report", id or "", text profile where there is no id, names, sources]
 //! worker → page   ["ready", ids, names] of the formats that can be written   ["progress", thousandths, text]   ["frames", buffer]
+//!                 ["tests", id, names, how much each ran], before the frames of a profile
 //!                 ["sources", names, blobs]   ["file", name, bytes]   ["failed", reason]
-//!                 ["done", unread files*, id to show], or ["over"] where nothing was opened
+//!                 ["done", unread files*, id to show] when all is there to be shown
+//!                 ["over"] at the end, when it is kept too
 //! for diffs       see [`patch`]
 //! ```
 
@@ -26,7 +28,7 @@ use algebra::paths::best_match;
 use coverage::{FileIdx, Profile};
 use formats::go_text;
 use gloo::storage::{LocalStorage, Storage};
-use js_sys::{Array, ArrayBuffer, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -37,10 +39,11 @@ use wire::frame::{Frame, Process as ProcessInfo};
 
 use super::model::{Live, hex};
 use super::scope::Scope;
-use super::url::{self, Panel};
+use super::url::{self, Panel, Route};
 use super::view::View;
 use super::{Session, api, paint, patch, read, sources, write};
 use crate::open::frames::{COMPUTED, UNITED, handle};
+use crate::ui::bind::effect;
 
 /// Where the worker is; both ways to build the page put it there.
 const WORKER: &str = "/worker_loader.js";
@@ -62,7 +65,8 @@ pub struct Progress {
 /// A worker at work.
 struct Running {
     worker: Worker,
-    job: Option<Array>,
+    is_ready: bool,
+    is_busy: bool,
     _message: Closure<dyn FnMut(MessageEvent)>,
     _error: Closure<dyn FnMut(Event)>,
 }
@@ -77,6 +81,10 @@ struct Desk {
     /// Ids and names of the formats that can be written.
     formats: Array,
     format_names: Array,
+    /// By id, what the worker told of tests.
+    tests: Object,
+    /// What the worker was told last that is meant.
+    look: String,
 }
 
 thread_local! {
@@ -84,30 +92,58 @@ thread_local! {
 }
 
 /// The opened profile with this id, its packages by path; `None` where it is not open.
-pub fn profile(id: &str) -> Option<Profile> {
-    read(|data| profile_in(&data.live, id))
-}
-
-/// [`profile`] of any state.
 pub fn profile_in(live: &Live, id: &str) -> Option<Profile> {
-    profile_of(live, &Scope::Opened(id.to_owned()))
+    let mut view = View::default();
+    view.rebuild(live, &Scope::Opened(id.to_owned()));
+    (!view.members.is_empty()).then(|| profile(&view))
 }
 
-/// All that a scope is of, added up; `None` where that is nothing.
-fn profile_of(live: &Live, scope: &Scope) -> Option<Profile> {
-    let mut view = View::default();
-    view.rebuild(live, scope);
-    if view.members.is_empty() {
-        return None;
-    }
-    let counts = std::mem::take(&mut view.counts);
-    Some(Profile::new(view.mode(), view.shape().clone(), counts))
+fn profile(view: &View) -> Profile {
+    Profile::new(view.mode(), view.shape().clone(), view.counts.clone())
+}
+
+/// What is looked at as a Go text profile.
+pub fn counts() -> String {
+    read(|data| go_text::write(&profile(&data.view)))
 }
 
 /// Names of the formats that what was opened can be saved as, once a worker has told them.
 pub fn formats() -> Vec<String> {
     let names = DESK.with_borrow(|desk| desk.format_names.clone());
     names.iter().filter_map(|name| name.as_string()).collect()
+}
+
+/// Names of the tests of what is looked at, and how much each ran.
+pub fn tests(session: Session) -> [Array; 2] {
+    session.structure.track();
+    let id = session.route.with(|route| match &route.scope {
+        Scope::Opened(id) => JsValue::from_str(id),
+        _ => JsValue::UNDEFINED,
+    });
+    let told = DESK.with_borrow(|desk| Reflect::get(&desk.tests, &id).unwrap_or_default());
+    let told: Array = told.dyn_into().unwrap_or_default();
+    [2, 3].map(|at| told.get(at).dyn_into().unwrap_or_default())
+}
+
+/// What the worker is to mean: the id of a profile, and the test of which only is meant what it
+/// ran. Empty where everything is meant.
+fn look(route: &Route) -> String {
+    match &route.scope {
+        Scope::Opened(id) if !route.test.is_empty() => [id, route.test.as_str()].concat(),
+        _ => String::new(),
+    }
+}
+
+/// Asks the worker for profiles anew of which another part is meant.
+fn follow(session: Session) {
+    effect(move || {
+        let now = session.route.with(look);
+        let before = DESK.with_borrow(|desk| desk.look.clone());
+        // What is not open yet comes as it is meant.
+        if now != before && read(|data| !data.live.opened.is_empty()) {
+            order(session, Array::of2(&"look".into(), &before.into()));
+        }
+    });
 }
 
 /// Gives the person what is looked at in a format, by its position in [`formats()`].
@@ -124,8 +160,7 @@ pub(super) fn looked_at(scope: &Scope) -> (JsValue, JsValue) {
     if let Scope::Opened(id) = scope {
         return (id.into(), JsValue::UNDEFINED);
     }
-    let profile = read(|data| profile_of(&data.live, scope));
-    ("".into(), profile.map_or(String::new(), |profile| go_text::write(&profile)).into())
+    ("".into(), counts().into())
 }
 
 /// Gives the person what is looked at as a report: this page with the data inside, as one file.
@@ -163,6 +198,7 @@ pub fn report(session: Session) {
 
 /// Brings back what the browser keeps, and what the address names.
 pub(super) fn start(session: Session) {
+    follow(session);
     if LocalStorage::raw().get_item(KEPT).ok().flatten().is_some() {
         order(session, Array::of1(&"restore".into()));
     }
@@ -278,13 +314,35 @@ pub(super) fn order(session: Session, job: Array) {
     next(session);
 }
 
+/// Hands the worker the job that waits, once there is a worker that waits for one.
 fn next(session: Session) {
+    if DESK.with_borrow(|desk| desk.waiting.length() == 0) {
+        return;
+    }
+    prepare(session);
+    if session.opening.with_untracked(Option::is_none) {
+        session.opening.set(Some(Progress::default()));
+    }
+    DESK.with_borrow_mut(|desk| {
+        let Some(running) = desk.running.as_mut().filter(|it| it.is_ready && !it.is_busy) else {
+            return;
+        };
+        running.is_busy = true;
+        let (rules, case) = rules();
+        let look = session.route.with_untracked(look);
+        let rules = Array::of4(&"rules".into(), &rules.into(), &case.into(), &(&look).into());
+        desk.look = look;
+        let _ = running.worker.post_message(&rules);
+        let _ = running.worker.post_message(&desk.waiting.shift());
+    });
+}
+
+/// Starts a worker if none runs: it takes a while until one can be given something to do.
+pub fn prepare(session: Session) {
     DESK.with_borrow_mut(|desk| {
         if desk.running.is_some() {
             return;
         }
-        let Ok(job) = desk.waiting.shift().dyn_into::<Array>() else { return };
-        session.opening.set(Some(Progress::default()));
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let Ok(worker) = Worker::new_with_options(WORKER, &options) else {
@@ -301,7 +359,13 @@ fn next(session: Session) {
         });
         worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(error.as_ref().unchecked_ref()));
-        desk.running = Some(Running { worker, job: Some(job), _message: message, _error: error });
+        desk.running = Some(Running {
+            worker,
+            is_ready: false,
+            is_busy: false,
+            _message: message,
+            _error: error,
+        });
     });
 }
 
@@ -321,18 +385,16 @@ fn end(session: Session) {
 fn answered(session: Session, message: &Array) {
     let text = |at| message.get(at).as_string().unwrap_or_default();
     match text(0).as_str() {
-        "ready" => DESK.with_borrow_mut(|desk| {
-            desk.formats = message.get(1).unchecked_into();
-            desk.format_names = message.get(2).unchecked_into();
-            if let Some(running) = &mut desk.running
-                && let Some(job) = running.job.take()
-            {
-                let (rules, case) = rules();
-                let rules = Array::of3(&"rules".into(), &rules.into(), &case.into());
-                let _ = running.worker.post_message(&rules);
-                let _ = running.worker.post_message(&job);
-            }
-        }),
+        "ready" => {
+            DESK.with_borrow_mut(|desk| {
+                desk.formats = message.get(1).unchecked_into();
+                desk.format_names = message.get(2).unchecked_into();
+                if let Some(running) = &mut desk.running {
+                    running.is_ready = true;
+                }
+            });
+            next(session);
+        }
         "progress" => {
             let thousandths = message.get(1).as_f64().unwrap_or_default() as u32;
             session.opening.set(Some(Progress { thousandths, text: text(2) }));
@@ -341,6 +403,9 @@ fn answered(session: Session, message: &Array) {
             let buffer: ArrayBuffer = message.get(1).unchecked_into();
             receive(session, &Uint8Array::new(&buffer).to_vec());
         }
+        "tests" => DESK.with_borrow(|desk| {
+            let _ = Reflect::set(&desk.tests, &message.get(1), message);
+        }),
         "sources" => {
             DESK.with_borrow_mut(|desk| {
                 desk.names = message.get(1).unchecked_into();
@@ -418,7 +483,6 @@ fn done(session: Session, unread: Vec<String>, id: &str) {
         1 => session.fail("A file could not be read; see “Opened” for the place and the reason"),
         n => session.fail(format!("{n} files could not be read; see “Opened” for the reasons")),
     }
-    end(session);
     paint::request();
 }
 

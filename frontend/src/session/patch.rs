@@ -15,7 +15,7 @@ use js_sys::{Array, Uint32Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::scope::Scope;
-use super::url::Tab;
+use super::url::{Route, Tab};
 use super::{Session, opened, read};
 use crate::ui::bind::effect;
 
@@ -98,28 +98,29 @@ thread_local! {
 
 /// Asks the worker anew when the diff or what is looked at changes.
 pub(super) fn follow(session: Session) {
-    let mut before: Option<(u32, Scope, u64)> = None;
+    let mut before: Option<(u32, String, u64)> = None;
     effect(move || {
         session.structure.track();
-        let now =
-            session.diff.with(|diff| diff.as_ref().map(|diff| diff.version)).and_then(|diff| {
-                let scope = session.route.with(|route| route.scope.clone());
-                let units = if scope.is_opened() { 0 } else { covered_units(session) };
-                let any = read(|data| !scope.members(&data.live).is_empty());
-                any.then_some((diff, scope, units))
-            });
+        let diff = session.diff.with(|diff| diff.as_ref().map(|diff| diff.version));
+        let Route { scope, test, .. } = session.route.get();
+        let any = read(|data| !scope.members(&data.live).is_empty());
+        let now = diff.filter(|_| any).map(|diff| {
+            let units = if scope.is_opened() { 0 } else { covered_units(session) };
+            let looked = Route { scope: scope.clone(), test, ..Route::default() };
+            (diff, looked.to_hash(), units)
+        });
         if now == before {
             return;
         }
         let kind =
-            |of: &Option<(u32, Scope, u64)>| of.clone().map(|(diff, scope, _)| (diff, scope));
-        if kind(&now) != kind(&before) {
+            |of: Option<&(u32, String, u64)>| of.map(|(diff, looked, _)| (*diff, looked.clone()));
+        if kind(now.as_ref()) != kind(before.as_ref()) {
             session.patch.set(None);
         }
-        before.clone_from(&now);
-        if let Some((_, scope, _)) = now {
+        if now.is_some() {
             ask(session, &scope);
         }
+        before = now;
     });
 }
 

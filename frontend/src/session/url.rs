@@ -1,7 +1,7 @@
 //! What is looked at, as a link.
 //!
 //! ```text
-//! #/1/TAB?service=…&build=…&process=…&opened=…&f=FILE&fn=FUNCTION&L=FROM-TO&q=FILTER&show=…&sort=…&panel=…
+//! #/1/TAB?service=…&build=…&process=…&opened=…&test=…&f=FILE&fn=FUNCTION&L=FROM-TO&q=FILTER&show=…&sort=…&panel=…
 //! ```
 //!
 //! The number is the version of this form; links of another version open the start. Fields that
@@ -103,6 +103,8 @@ pub struct Route {
     pub tab: Tab,
     /// Which processes.
     pub scope: Scope,
+    /// The test of which only is shown what it ran; empty for all that ran.
+    pub test: String,
     /// Name of the open file.
     pub file: Option<String>,
     /// Function to show in it.
@@ -122,40 +124,43 @@ pub struct Route {
 impl Route {
     /// The route as the part of a link from `#` on.
     pub fn to_hash(&self) -> String {
-        let mut fields: Vec<(&str, String)> = Vec::new();
+        let mut hash = ["#/", VERSION, "/", self.tab.word()].concat();
+        let mut sign = '?';
+        let mut put = |name: &str, value: &str| {
+            hash.push(sign);
+            hash.push_str(name);
+            hash.push('=');
+            encode(value, &mut hash);
+            sign = '&';
+        };
         match &self.scope {
             Scope::Newest => {}
-            Scope::Service(service) => fields.push(("service", service.clone())),
+            Scope::Service(service) => put("service", service),
             Scope::Build(service, build) => {
-                fields.push(("service", service.clone()));
-                fields.push(("build", build.clone()));
+                put("service", service);
+                put("build", build);
             }
-            Scope::Process(key) => fields.push(("process", key.clone())),
-            Scope::Opened(id) => fields.push(("opened", id.clone())),
+            Scope::Process(key) => put("process", key),
+            Scope::Opened(id) => put("opened", id),
         }
-        fields.extend(self.file.clone().map(|file| ("f", file)));
-        fields.extend(self.function.clone().map(|function| ("fn", function)));
-        fields.extend(self.lines.map(|(from, to)| {
-            ("L", if from == to { from.to_string() } else { format!("{from}-{to}") })
-        }));
-        if !self.query.is_empty() {
-            fields.push(("q", self.query.clone()));
-        }
-        for (name, word, default) in [
+        let lines = match self.lines {
+            None => String::new(),
+            Some((from, to)) if from == to => from.to_string(),
+            Some((from, to)) => format!("{from}-{to}"),
+        };
+        for (name, text, default) in [
+            ("test", &*self.test, ""),
+            ("f", self.file.as_deref().unwrap_or_default(), ""),
+            ("fn", self.function.as_deref().unwrap_or_default(), ""),
+            ("L", &lines, ""),
+            ("q", &self.query, ""),
             ("show", self.show.word(), Show::default().word()),
             ("sort", self.sort.word(), Sort::default().word()),
             ("panel", self.panel.word(), Panel::default().word()),
         ] {
-            if word != default {
-                fields.push((name, word.to_owned()));
+            if text != default {
+                put(name, text);
             }
-        }
-        let mut hash = format!("#/{VERSION}/{}", self.tab.word());
-        for (position, (name, value)) in fields.iter().enumerate() {
-            hash.push(if position == 0 { '?' } else { '&' });
-            hash.push_str(name);
-            hash.push('=');
-            encode(value, &mut hash);
         }
         hash
     }
@@ -178,6 +183,7 @@ impl Route {
                 "build" => build = Some(value),
                 "process" => route.scope = Scope::Process(value),
                 "opened" => route.scope = Scope::Opened(value),
+                "test" => route.test = value,
                 "f" => route.file = Some(value),
                 "fn" => route.function = Some(value),
                 "L" => route.lines = parse_lines(&value),
@@ -244,6 +250,7 @@ mod tests {
         let route = Route {
             tab: Tab::Functions,
             scope: Scope::Build("a b".into(), "0123".into()),
+            test: "a::b[x y]|run".into(),
             file: Some("example.com/a/ä&=.go".into()),
             function: Some("*T.Add".into()),
             lines: Some((3, 14)),

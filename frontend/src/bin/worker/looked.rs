@@ -28,7 +28,7 @@ async fn profile(id: &str, text: Option<String>) -> Result<Kept, String> {
     let Some(keep) = Keep::open().await else {
         return Err("This browser keeps no files for this page, and so can't compute".into());
     };
-    let found = crate::all(Some(&keep)).await.find(id);
+    let found = crate::find(Some(&keep), id).await;
     found.ok_or_else(|| "The profile is not kept any more: open it again".into())
 }
 

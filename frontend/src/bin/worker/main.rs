@@ -10,6 +10,7 @@ mod looked;
 mod opened;
 mod reports;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use formats::go_cov;
@@ -31,6 +32,8 @@ use reports::{Reports, Rules};
 thread_local! {
     /// What the person says of names; the page tells it before anything else.
     static RULES: RefCell<Rules> = RefCell::default();
+    /// The id of a profile, and the test of which only is meant what it ran; or empty.
+    static LOOK: RefCell<String> = RefCell::default();
 }
 
 fn main() {
@@ -71,6 +74,7 @@ fn progress(thousandths: u32, text: &str) {
     answer(&Array::of3(&"progress".into(), &thousandths.into(), &text.into()));
 }
 
+/// All that was asked for can be shown.
 fn done(unread: &[String], id: &str) {
     let unread: Array = unread.iter().map(|line| JsValue::from_str(line)).collect();
     answer(&Array::of3(&"done".into(), &unread, &id.into()));
@@ -98,6 +102,7 @@ async fn work(job: Array) {
         "rules" => {
             let (rules, odd) = Rules::parse(&text(1), job.get(2).is_truthy());
             RULES.set(rules);
+            LOOK.set(text(3));
             if let Some(line) = odd.first() {
                 answer(&Array::of2(&"failed".into(), &format!("{line}: not FROM=TO").into()));
             }
@@ -117,6 +122,13 @@ async fn work(job: Array) {
             }
             done(&[], "");
         }
+        "look" => {
+            let reports = all(Keep::open().await.as_ref()).await;
+            let looks = [text(1), LOOK.with_borrow(Clone::clone)];
+            let is_meant = |kept: &&Kept| looks.iter().any(|look| test_of(kept, look).is_some());
+            reports.all().filter(is_meant).for_each(send);
+            done(&[], "");
+        }
         "align" => {
             let reports = all(Keep::open().await.as_ref()).await;
             show(&reports);
@@ -125,18 +137,15 @@ async fn work(job: Array) {
         "compare" => compare(&text(1), &text(2), &text(3)).await,
         "patch" => {
             looked::patch(&text(1), &text(2), job.get(3).as_string()).await;
-            answer(&Array::of1(&"over".into()));
         }
         "report" => {
             let sources = input::Sources::of(&list(3), &list(4));
             looked::save(&text(1), job.get(2).as_string(), &sources).await;
-            answer(&Array::of1(&"over".into()));
         }
         "forget diff" => {
             if let Some(keep) = Keep::open().await {
                 keep.forget_diff().await;
             }
-            answer(&Array::of1(&"over".into()));
         }
         "restore" => {
             if let Some(keep) = Keep::open().await {
@@ -152,6 +161,9 @@ async fn work(job: Array) {
             done(&[], "");
         }
         _ => done(&[], ""),
+    }
+    if text(0) != "rules" {
+        answer(&Array::of1(&"over".into()));
     }
 }
 
@@ -170,7 +182,7 @@ fn rules() -> Rules {
 
 /// Opens everything on the page.
 fn show(reports: &Reports) {
-    reports.united.iter().chain(&reports.each).for_each(send);
+    reports.all().for_each(send);
 }
 
 /// Opens everything on the page whose names may be others now.
@@ -181,13 +193,35 @@ fn show_aligned(reports: &Reports) {
 }
 
 fn send(kept: &Kept) {
-    opened::messages(kept).iter().for_each(|message| send_frames(message));
+    let contexts = kept.profile.contexts().iter();
+    let names: Array = contexts.map(|context| JsValue::from_str(&context.name)).collect();
+    let texts: Array = opened::shares(kept).iter().map(|text| JsValue::from_str(text)).collect();
+    answer(&Array::of4(&"tests".into(), &hex(&kept.about.id).into(), &names, &texts));
+    opened::messages(&meant(kept)).iter().for_each(|message| send_frames(message));
+}
+
+/// What is meant of a profile: all, or what ran in the test that is looked at.
+fn meant(kept: &Kept) -> Cow<'_, Kept> {
+    LOOK.with_borrow(|look| match test_of(kept, look) {
+        Some(test) => Cow::Owned(opened::only(kept, test)),
+        None => Cow::Borrowed(kept),
+    })
+}
+
+/// The test in a look at a profile.
+fn test_of<'a>(kept: &Kept, look: &'a str) -> Option<&'a str> {
+    look.strip_prefix(&hex(&kept.about.id))
+}
+
+/// What is meant of the profile with this id.
+async fn find(keep: Option<&Keep>, id: &str) -> Option<Kept> {
+    all(keep).await.by_id(id).map(|kept| meant(kept).into_owned())
 }
 
 /// Gives the page a profile in a format; where that is several files, as an archive.
 async fn write(id: &str, format: &str) {
     progress(500, "Writing");
-    let Some(Kept { profile, .. }) = all(Keep::open().await.as_ref()).await.find(id) else {
+    let Some(Kept { profile, .. }) = find(Keep::open().await.as_ref(), id).await else {
         fail("The profile is not kept any more: open it again to save it");
         return;
     };
@@ -219,10 +253,7 @@ async fn compare(operation: &str, a: &str, b: &str) {
         return;
     };
     let reports = all(Some(&keep)).await;
-    let by_id = |id: &str| {
-        let mut open = reports.united.iter().chain(&reports.each);
-        open.find(|kept| hex(&kept.about.id) == id).cloned()
-    };
+    let by_id = |id: &str| reports.by_id(id).cloned();
     let (Some(a), Some(b)) = (by_id(a), by_id(b)) else {
         fail("A profile is not kept any more: open it again to compare it");
         return;
@@ -299,7 +330,9 @@ async fn read(inputs: Vec<Input>, known: input::Sources) {
     } else {
         fresh.iter().for_each(send);
     }
-    // The page shows what is there while the rest is done.
+    let united = reports.united.as_ref().filter(|_| !first.is_empty());
+    done(&found.unread, &united.map_or(first, |kept| hex(&kept.about.id)));
+    // The page shows what is there while it is kept.
     if let Some(keep) = &keep {
         if let Some((name, text)) = &diff {
             keep.put_diff(name, text).await;
@@ -311,8 +344,6 @@ async fn read(inputs: Vec<Input>, known: input::Sources) {
             keep.put_sources(&sources).await;
         }
     }
-    let united = reports.united.filter(|_| !first.is_empty());
-    done(&found.unread, &united.map_or(first, |kept| hex(&kept.about.id)));
 }
 
 /// Diffs that came together as one: name and text.

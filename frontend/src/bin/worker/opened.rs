@@ -1,5 +1,6 @@
 //! What was read, as the page opens it.
 
+use algebra::contexts::shares as shares_of;
 use coverage::Profile;
 use formats::pods::{self, Part};
 use formats::{Outcome, go_cov, go_source};
@@ -7,6 +8,7 @@ use frontend::open::frames::{self, About};
 use frontend::open::named;
 use frontend::session::model::{Live, hex};
 use frontend::session::opened::profile_in;
+use frontend::ui::text::plural;
 use report::shown;
 use wire::frame::Frame;
 use wire::{RelayToViewer, TableId, whole};
@@ -96,6 +98,19 @@ fn tag(name: &str) -> Option<&str> {
     match pods::part(name)? {
         Part::Meta(tag) | Part::Counters { tag, .. } => Some(tag),
     }
+}
+
+/// How much each test of a profile ran, for people.
+pub(crate) fn shares(Kept { profile, .. }: &Kept) -> Vec<String> {
+    let what = if shown::is_by_line(profile) { "line" } else { "statement" };
+    shares_of(profile).iter().map(|share| plural(share.covered, what)).collect()
+}
+
+/// What ran in a test, as if nothing else had run.
+pub(crate) fn only(Kept { about, profile }: &Kept, test: &str) -> Kept {
+    let format = format!("{} · only {test}", about.format);
+    let profile = algebra::in_contexts(profile, |name| name == test);
+    Kept { about: About { format, ..about.clone() }, profile }
 }
 
 /// The messages that open a profile: it closes first, for it may be open under other names.
@@ -236,5 +251,19 @@ mod tests {
         assert_eq!(named.about.id, kept[0].about.id);
         assert!(renamed(&named, &Sources::default()).is_none());
         assert!(Stored::new(vec![b"CGP".to_vec()]).kept().is_none());
+    }
+
+    #[test]
+    fn a_test_alone_is_what_it_ran() {
+        let mut reading = Reading::default();
+        let text = "TN:one\nSF:a.js\nDA:1,2\nDA:2,0\nend_of_record\nTN:two\nSF:a.js\nDA:1,1\n\
+                    DA:2,1\nend_of_record\n";
+        reading.add("a.info", text.as_bytes());
+        let kept = group(reading.finish(), &["a.info".into()]).swap_remove(0);
+        assert_eq!(shares(&kept), ["1 line", "2 lines"]);
+        let one = only(&kept, "one");
+        assert_eq!((one.profile.counts(), one.about.id), (&[1, 0][..], kept.about.id));
+        assert!(one.about.format.ends_with(" · only one"));
+        assert_eq!(only(&kept, "gone").profile.counts(), [0, 0]);
     }
 }

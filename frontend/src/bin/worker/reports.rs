@@ -54,8 +54,13 @@ pub(crate) struct Reports {
 
 impl Reports {
     /// The profile of this id.
-    pub(crate) fn find(self, id: &str) -> Option<Kept> {
-        self.united.into_iter().chain(self.each).find(|kept| hex(&kept.about.id) == id)
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Kept> {
+        self.all().find(|kept| hex(&kept.about.id) == id)
+    }
+
+    /// All that there are.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Kept> {
+        self.united.iter().chain(&self.each)
     }
 
     /// Puts reports together.
