@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 use std::{env, fs};
+use walrus::ir::Value;
+use walrus::{ConstExpr, DataKind};
 
 use crate::html::{self, Element};
 use crate::pack;
@@ -207,7 +209,10 @@ fn bind(wasm: &Path, name: &str, out: &Path, dist: &Path) -> Result<(Vec<u8>, Ve
     }
     walrus::passes::gc::run(module);
     for data in module.data.iter().map(|data| data.id()).collect::<Vec<_>>() {
-        blank_paths(&mut module.data.get_mut(data).value);
+        let data = module.data.get_mut(data);
+        if let DataKind::Active { offset: ConstExpr::Value(Value::I32(base)), .. } = data.kind {
+            blank_places(&mut data.value, base as u32);
+        }
     }
     let mut names = Names::default();
     for import in module.imports.iter_mut() {
@@ -232,25 +237,40 @@ fn bind(wasm: &Path, name: &str, out: &Path, dist: &Path) -> Result<(Vec<u8>, Ve
     Ok(made)
 }
 
-/// Blanks the paths of sources of Rust and of other crates, by which a panic says where it was:
-/// they name folders of this machine, and are half a kilobyte to load. Panics keep line and column,
-/// and those of the page's own sources their path.
-fn blank_paths(bytes: &mut [u8]) {
+/// Blanks the places in Rust's and other crates' sources by which a panic says where it was: their
+/// paths name folders of this machine, and all that is most of a kilobyte to load. Panics keep what
+/// they say, and those of the page's own sources their place. `base` is the address of the bytes.
+fn blank_places(bytes: &mut [u8], base: u32) {
     let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| home + "/.cargo"));
     let registry = home.ok().map(|home| home + "/registry/src/");
+    let find = |bytes: &[u8], text: &str| {
+        bytes.windows(text.len()).position(|window| window == text.as_bytes())
+    };
+    let mut paths = Vec::new();
     for folder in [registry, Some("/rustc/".to_owned())].into_iter().flatten() {
-        let find = |bytes: &[u8], text: &str| {
-            bytes.windows(text.len()).position(|window| window == text.as_bytes())
-        };
-        let mut rest = &mut *bytes;
-        while let Some(start) = find(rest, &folder) {
-            rest = &mut rest[start..];
-            let length = find(rest, ".rs").map_or(rest.len(), |length| length + ".rs".len());
+        let mut at = 0;
+        while let Some(start) = find(&bytes[at..], &folder).map(|start| at + start) {
+            let length = find(&bytes[start..], ".rs").map_or(1, |length| length + ".rs".len());
             if length < 300 {
-                rest[..length].fill(b' ');
+                bytes[start..start + length].fill(b' ');
+                paths.push((base + start as u32, length as u32));
             }
-            rest = &mut rest[length..];
+            at = start + length;
         }
+    }
+    // A place is the address and length of a path, a line and a column.
+    for place in bytes
+        .chunks_exact_mut(4)
+        .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+        .collect::<Vec<_>>()
+        .windows(4)
+        .enumerate()
+        .filter(|(_, place)| paths.contains(&(place[0], place[1])))
+        .map(|(at, _)| 4 * at)
+        .collect::<Vec<_>>()
+    {
+        bytes[place + 4..place + 16].fill(0);
+        bytes[place..place + 4].copy_from_slice(&paths[0].0.to_le_bytes());
     }
 }
 
