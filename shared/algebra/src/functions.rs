@@ -8,21 +8,12 @@ use coverage::{FileIdx, FunctionIdx, Package, Profile, ProfileBuilder, SourcePat
 /// the module of each package. Counts stay the same, and units keep their order.
 pub fn with_names(
     profile: &Profile,
-    mut module: impl FnMut(&Package) -> String,
+    module: impl FnMut(&Package) -> String,
     mut functions: impl FnMut(&SourcePath) -> Vec<(String, Span)>,
 ) -> Profile {
     let shape = profile.shape();
     let mut builder = ProfileBuilder::default();
-    let packages: Vec<_> = shape
-        .packages()
-        .iter()
-        .map(|row| builder.package(&row.path, &row.name, &module(row)))
-        .collect();
-    let files: Vec<_> = shape
-        .files()
-        .iter()
-        .map(|row| builder.file(packages[row.package.index()], row.path.as_str()))
-        .collect();
+    let files = builder.copy_places(shape, module);
     let mut known: Option<(FileIdx, Vec<(String, Span)>)> = None;
     for (index, row) in (0u32..).zip(shape.functions()) {
         let file = files[row.file.index()];

@@ -83,23 +83,16 @@ pub fn by_line(profile: &Profile) -> Profile {
         return profile.clone();
     }
     let mut builder = ProfileBuilder::default();
-    let packages: Vec<_> = shape
-        .packages()
-        .iter()
-        .map(|row| builder.package(&row.path, &row.name, &row.module))
-        .collect();
+    let files = builder.copy_places(shape, |package| package.module.clone());
     let mut units: Vec<BTreeMap<u32, UnitIdx>> = Vec::with_capacity(shape.files().len());
-    let mut files = Vec::with_capacity(shape.files().len());
-    for (file, lines) in shape.files().iter().zip(lines(profile)) {
-        let idx = builder.file(packages[file.package.index()], file.path.as_str());
+    for (&file, lines) in files.iter().zip(lines(profile)) {
         let mut numbers = BTreeMap::new();
         if !lines.is_empty() {
-            let function = builder.function(idx, "", false);
+            let function = builder.function(file, "", false);
             for (number, line) in lines.into_iter().filter(|(_, line)| line.n_units > 0) {
                 numbers.insert(number, builder.line(function, number, line.count));
             }
         }
-        files.push(idx);
         units.push(numbers);
     }
     for (index, function) in (0u32..).zip(shape.functions()) {

@@ -145,16 +145,7 @@ fn with_most(
 ) -> Profile {
     let shape = profile.shape();
     let mut builder = ProfileBuilder::default();
-    let packages: Vec<_> = shape
-        .packages()
-        .iter()
-        .map(|row| builder.package(&row.path, &row.name, &row.module))
-        .collect();
-    let files: Vec<_> = shape
-        .files()
-        .iter()
-        .map(|file| builder.file(packages[file.package.index()], file.path.as_str()))
-        .collect();
+    let files = builder.copy_places(shape, |package| package.module.clone());
     let path = |file| shape.file(file).path.as_str();
     let mut copies = Vec::with_capacity(shape.n_units());
     for (index, row) in (0u32..).map(FunctionIdx).zip(shape.functions()) {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Branch, BranchIdx, BranchKind, Context, FileIdx, FunctionIdx, LabelIdx, Mode, PackageIdx,
-    Profile, ShapeBuilder, Span, Unit, UnitIdx, UnitKind,
+    Branch, BranchIdx, BranchKind, Context, FileIdx, FunctionIdx, LabelIdx, Mode, Package,
+    PackageIdx, Profile, Shape, ShapeBuilder, Span, Unit, UnitIdx, UnitKind,
 };
 
 /// Builds a [`Profile`] from the top down, each row with its count; order as in [`ShapeBuilder`].
@@ -149,6 +149,19 @@ impl ProfileBuilder {
         for (label, arm) in shape.arms_of(branch) {
             self.arm(label, profile.arm_counts()[arm]);
         }
+    }
+
+    /// Takes over the packages and files of a shape, each package in its `module`: gives the file
+    /// here for each of its files.
+    pub fn copy_places(
+        &mut self,
+        shape: &Shape,
+        mut module: impl FnMut(&Package) -> String,
+    ) -> Vec<FileIdx> {
+        let package = |row: &Package| self.package(&row.path, &row.name, &module(row));
+        let packages: Vec<_> = shape.packages().iter().map(package).collect();
+        let files = shape.files().iter();
+        files.map(|row| self.file(packages[row.package.index()], row.path.as_str())).collect()
     }
 
     /// Takes over all that the files of a profile hold: functions with their units, branches and
