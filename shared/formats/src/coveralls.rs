@@ -200,13 +200,10 @@ mod tests {
     use coverage::{Metrics, dump};
 
     use super::*;
+    use crate::told;
 
     fn read_text(text: &str) -> Result<String, String> {
-        let mut notes = Notes::default();
-        let profile =
-            read("x.json", text.as_bytes(), &mut notes).map_err(|error| error.to_string())?;
-        let notes = notes.all().iter().map(|note| note.what.to_string() + "\n");
-        Ok(dump::write(&profile) + &notes.collect::<String>())
+        told::file(&FORMAT, text)
     }
 
     #[test]

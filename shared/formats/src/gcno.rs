@@ -335,9 +335,8 @@ fn stem(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use coverage::dump;
-
     use super::*;
+    use crate::told;
 
     /// Words as a version of GCC puts them into files.
     #[derive(Clone, Copy)]
@@ -418,21 +417,7 @@ mod tests {
     }
 
     fn read_files(files: &[(&str, Vec<u8>)]) -> String {
-        let member = |(name, bytes): &(&str, Vec<u8>)| {
-            assert!(sniff(&bytes[..bytes.len().min(crate::HEAD_BYTES)]));
-            Member { name: (*name).to_owned(), bytes: bytes.clone(), is_companion: false }
-        };
-        let members: Vec<Member> = files.iter().map(member).collect();
-        let mut notes = Notes::default();
-        let mut text = String::new();
-        for (name, read) in read(&members.iter().collect::<Vec<_>>(), &mut notes) {
-            match read {
-                Ok(profile) => text += &dump::write(&profile),
-                Err(error) => text += &format!("{name}: {error}\n"),
-            }
-        }
-        notes.all().iter().for_each(|note| text += &format!("{}: {}\n", note.file, note.what));
-        text
+        told::together(&FORMAT, files, |_| false)
     }
 
     #[test]

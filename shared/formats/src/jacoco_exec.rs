@@ -474,9 +474,8 @@ fn joined(package: &str, file: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use coverage::dump;
-
     use super::*;
+    use crate::told;
 
     const HEAD: [u8; 5] = [1, 0xc0, 0xc0, 0x10, 0x07];
 
@@ -531,22 +530,7 @@ mod tests {
     }
 
     fn read_files(files: &[(&str, Vec<u8>)]) -> String {
-        let member = |(name, bytes): &(&str, Vec<u8>)| {
-            let is_companion = java_class::sniff(bytes);
-            assert!(is_companion || (FORMAT.sniff)(bytes));
-            Member { name: (*name).to_owned(), bytes: bytes.clone(), is_companion }
-        };
-        let members: Vec<Member> = files.iter().map(member).collect();
-        let mut notes = Notes::default();
-        let mut text = String::new();
-        for (name, read) in read(&members.iter().collect::<Vec<_>>(), &mut notes) {
-            match read {
-                Ok(profile) => text += &dump::write(&profile),
-                Err(error) => text += &format!("{name}: {error}\n"),
-            }
-        }
-        notes.all().iter().for_each(|note| text += &format!("{}: {}\n", note.file, note.what));
-        text
+        told::together(&FORMAT, files, java_class::sniff)
     }
 
     #[test]

@@ -73,6 +73,8 @@ mod source_map;
 mod sqlite;
 mod symbols;
 mod text;
+#[cfg(test)]
+mod told;
 mod ulebs;
 pub mod v8;
 mod v8_ranges;
