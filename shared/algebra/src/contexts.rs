@@ -45,7 +45,7 @@ pub fn in_contexts(profile: &Profile, wanted: impl Fn(&str) -> bool) -> Profile 
 /// otherwise of its statements.
 pub fn shares(profile: &Profile) -> Vec<Fraction> {
     let shape = profile.shape();
-    let has_lines = shape.unit_kinds().contains(&UnitKind::Line);
+    let has_lines = shape.unit_kinds().any(|kind| kind == UnitKind::Line);
     let weight = |unit: UnitIdx| {
         let unit = shape.unit(unit);
         match unit.kind {
