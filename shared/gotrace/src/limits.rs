@@ -1,0 +1,17 @@
+//! Bounds on what a trace may claim. The first three are the runtime's own.
+
+/// Longest batch, in bytes.
+pub const BATCH_BYTES: u64 = 64 << 10;
+/// Most frames of a stack.
+pub const STACK_FRAMES: u64 = 128;
+/// Longest string, in bytes.
+pub const STRING_BYTES: u64 = 1 << 10;
+/// Most events that may wait for others before order is made by time alone, as a multiple of the
+/// events of a generation: what a damaged file may cost.
+pub const TRIES_PER_EVENT: usize = 64;
+/// Most losses that are told one by one; the rest is counted.
+pub const LOSSES: usize = 64;
+/// Most regions that a goroutine may be inside of at once.
+pub const REGION_DEPTH: usize = 1 << 10;
+/// Ids of strings and stacks below this are kept in a table, others in a map.
+pub const DENSE_IDS: u64 = 1 << 18;

@@ -1,0 +1,332 @@
+//! Bytes in, events out, a generation at a time.
+
+use std::borrow::Cow;
+
+use crate::error::{Losses, TraceError};
+use crate::event::Event;
+use crate::generation::{Clock, Generation, Header, Tables};
+use crate::names::Names;
+use crate::order::{Order, Source};
+use crate::raw::batch;
+
+/// Length of a trace's header.
+const HEADER: usize = 16;
+/// The first version that is read.
+const OLDEST: u32 = 22;
+/// The newest version whose format is known.
+const NEWEST: u32 = 26;
+/// From this version on, a mark ends each generation.
+const MARKED: u32 = 26;
+/// Most bytes that are looked through at once for a batch to go on with.
+const MOST_SKIPPED: usize = 1 << 20;
+
+/// Reads a trace. Bytes are [pushed](Reader::push) as they come; events are told as soon as their
+/// generation is complete, and [`finish`](Reader::finish) tells the rest. What is damaged is left
+/// out and listed in [`losses`](Reader::losses).
+#[derive(Debug)]
+pub struct Reader {
+    version: Option<u32>,
+    buffer: Vec<u8>,
+    /// Offset in the file of the buffer's first byte.
+    base: u64,
+    /// Offset in the buffer of what was not looked at yet.
+    at: usize,
+    generation: Generation,
+    tables: Option<Tables>,
+    order: Order,
+    names: Names,
+    losses: Losses,
+    clocks: Vec<Clock>,
+    generations: u64,
+}
+
+/// What was done with the bytes at a place.
+enum Taken {
+    /// They were used.
+    Some,
+    /// There are too few.
+    Short,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Reader {
+    /// A reader that has seen nothing.
+    pub fn new() -> Self {
+        Self {
+            version: None,
+            buffer: Vec::new(),
+            base: 0,
+            at: 0,
+            generation: Generation::default(),
+            tables: None,
+            order: Order::new(),
+            names: Names::default(),
+            losses: Losses::default(),
+            clocks: Vec::new(),
+            generations: 0,
+        }
+    }
+
+    /// Adds bytes, and tells the events of the generations that they complete.
+    ///
+    /// # Errors
+    /// When the first bytes are those of no trace, or of one from before Go 1.22.
+    pub fn push(
+        &mut self,
+        bytes: &[u8],
+        mut sink: impl FnMut(&Names, &Event),
+    ) -> Result<(), TraceError> {
+        self.buffer.extend_from_slice(bytes);
+        self.take(false, &mut sink)
+    }
+
+    /// Tells what is left. No more bytes may follow.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); also when the trace ends before its first event.
+    pub fn finish(&mut self, mut sink: impl FnMut(&Names, &Event)) -> Result<(), TraceError> {
+        self.take(true, &mut sink)?;
+        if self.version.is_none() {
+            return Err(TraceError::NoTrace);
+        }
+        self.end_generation(self.at, &mut sink);
+        if self.generations == 0 {
+            let reason = match self.losses.told().first() {
+                Some(loss) => loss.what.clone(),
+                None => Cow::Borrowed("it ends after its header"),
+            };
+            return Err(TraceError::Empty { place: self.base + self.at as u64, reason });
+        }
+        let names = &self.names;
+        self.order.end(&mut |event| sink(names, event));
+        Ok(())
+    }
+
+    /// The version in the header: 22 is Go 1.22. Go 1.24 writes 23, Go 1.27 writes 26.
+    pub fn version(&self) -> Option<u32> {
+        self.version
+    }
+
+    /// The strings and stacks of the events told so far.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Gives up the reader for its names.
+    pub fn into_names(self) -> Names {
+        self.names
+    }
+
+    /// What was lost so far.
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// Readings of other clocks, one for each generation from Go 1.25 on.
+    pub fn clocks(&self) -> &[Clock] {
+        &self.clocks
+    }
+
+    /// Generations told so far.
+    pub fn generations(&self) -> u64 {
+        self.generations
+    }
+
+    /// Bytes that wait for the end of their generation.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// How often each type of timed event was met, by its number; see [`type_name`](crate::type_name).
+    pub fn counts(&self) -> &[u64; 256] {
+        &self.order.counts
+    }
+
+    fn take(
+        &mut self,
+        last: bool,
+        sink: &mut impl FnMut(&Names, &Event),
+    ) -> Result<(), TraceError> {
+        if self.version.is_none() {
+            let Some(header) = self.buffer.get(..HEADER) else {
+                let starts = b"go 1.".iter().zip(&self.buffer).all(|(want, is)| want == is);
+                return if starts && !last { Ok(()) } else { Err(TraceError::NoTrace) };
+            };
+            let version = version(header).ok_or(TraceError::NoTrace)?;
+            if version < OLDEST {
+                return Err(TraceError::Old(version));
+            }
+            if version > NEWEST {
+                let what =
+                    format!("Go 1.{version} is newer than this reader; read as Go 1.{NEWEST}");
+                self.losses.tell(0, 0, what);
+            }
+            self.version = Some(version);
+            self.at = HEADER;
+        }
+        while self.at < self.buffer.len() {
+            match self.batch(last, sink) {
+                Taken::Some => {}
+                Taken::Short => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the batch at the current place.
+    fn batch(&mut self, last: bool, sink: &mut impl FnMut(&Names, &Event)) -> Taken {
+        let rest = self.buffer.get(self.at..).unwrap_or(&[]);
+        let header = match Header::read(rest) {
+            Ok(Some(header)) => header,
+            Ok(None) => return self.skip(last),
+            Err(_) if last => return self.skip(last),
+            Err(_) => return Taken::Short,
+        };
+        let start = self.at + header.length;
+        if header.kind == batch::END {
+            self.end_generation(self.at, sink);
+            self.at += 1;
+            self.forget(self.at);
+            return Taken::Some;
+        }
+        let mut end = start.saturating_add(header.size);
+        if end > self.buffer.len() {
+            if !last {
+                return Taken::Short;
+            }
+            // What is there of the last batch is used. Is it the last, or does its size lie?
+            if self.next_batch(start, true).is_some() {
+                return self.skip(last);
+            }
+            self.tell(self.at, "the file ends inside of a batch");
+            end = self.buffer.len();
+        }
+        if self.generation.number != 0 && header.generation != self.generation.number {
+            let follows = self.buffer.get(end..).map(Header::read);
+            let agrees = match follows {
+                Some(Ok(Some(next))) => {
+                    next.kind == batch::END || next.generation == header.generation
+                }
+                Some(Err(_)) if !last => return Taken::Short,
+                _ => last && end >= self.buffer.len() && header.generation > self.generation.number,
+            };
+            if !agrees || header.generation < self.generation.number {
+                self.tell(self.at, "a batch of another generation is left out");
+                self.losses.bytes = self.losses.bytes.saturating_add((end - self.at) as u64);
+                self.at = end;
+                return Taken::Some;
+            }
+            let number = self.generation.number;
+            if self.version.is_some_and(|version| version >= MARKED)
+                || header.generation != number + 1
+            {
+                self.tell(self.at, "the end of a generation is missing");
+            }
+            self.end_generation(self.at, sink);
+            let done = self.at;
+            self.forget(done);
+            return Taken::Some;
+        }
+        if self.generation.number == 0 {
+            self.generation = Generation::new(header.generation);
+        }
+        self.generation.add(&header, &self.buffer, start..end);
+        self.at = end;
+        Taken::Some
+    }
+
+    /// Skips to the next batch, at a place where there is none.
+    fn skip(&mut self, last: bool) -> Taken {
+        let Some(next) = self.next_batch(self.at + 1, last) else {
+            let left = self.buffer.len() - self.at;
+            if !last && left < MOST_SKIPPED {
+                return Taken::Short;
+            }
+            self.note_skip(left);
+            self.at = self.buffer.len();
+            return Taken::Some;
+        };
+        self.note_skip(next - self.at);
+        self.at = next;
+        Taken::Some
+    }
+
+    fn note_skip(&mut self, bytes: usize) {
+        self.tell(self.at, format!("{bytes} bytes are no batch and left out"));
+        self.losses.bytes = self.losses.bytes.saturating_add(bytes as u64);
+    }
+
+    /// The first place from `from` on at which a batch of this generation or a later one starts,
+    /// and after it another one or the end.
+    fn next_batch(&self, from: usize, last: bool) -> Option<usize> {
+        let current = self.generation.number;
+        let fits = |place: usize| {
+            let rest = self.buffer.get(place..)?;
+            if !matches!(rest.first(), Some(&(batch::EVENTS | batch::EXPERIMENT))) {
+                return None;
+            }
+            let header = Header::read(rest).ok()??;
+            let near = current == 0 || (current..=current + 1).contains(&header.generation);
+            let end = header.length + header.size;
+            let follows = match rest.get(end..) {
+                Some([]) | None => last && end == rest.len(),
+                Some(more) => match Header::read(more) {
+                    Ok(Some(next)) => {
+                        next.kind == batch::END
+                            || (header.generation..=header.generation + 1)
+                                .contains(&next.generation)
+                    }
+                    Ok(None) => false,
+                    Err(_) => last,
+                },
+            };
+            (near && header.size > 0 && follows).then_some(place)
+        };
+        (from..self.buffer.len()).find_map(fits)
+    }
+
+    /// Tells the events of the current generation, whose batches end at `end` in the buffer.
+    fn end_generation(&mut self, end: usize, sink: &mut impl FnMut(&Names, &Event)) {
+        let generation = std::mem::take(&mut self.generation);
+        if generation.is_empty() {
+            return;
+        }
+        let buffer = self.buffer.get(..end).unwrap_or(&[]);
+        let before = self.tables.as_ref();
+        let tables =
+            generation.tables(buffer, self.base, before, &mut self.names, &mut self.losses);
+        let source = Source { generation: &generation, buffer, base: self.base, tables: &tables };
+        let names = &self.names;
+        self.order.run(&source, &mut self.losses, &mut |event| sink(names, event));
+        self.clocks.extend(tables.clock);
+        self.tables = Some(tables);
+        self.generations += 1;
+    }
+
+    /// Gives up the bytes before a place in the buffer.
+    fn forget(&mut self, end: usize) {
+        self.buffer.drain(..end);
+        self.base += end as u64;
+        self.at -= end;
+    }
+
+    fn tell(&mut self, place: usize, what: impl Into<Cow<'static, str>>) {
+        self.losses.tell(self.base + place as u64, self.generation.number, what);
+    }
+}
+
+/// The version in a header of 16 bytes: `go 1.NN trace`, filled up with zeros.
+fn version(header: &[u8]) -> Option<u32> {
+    let rest = header.strip_prefix(b"go 1.")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let tail = rest.get(digits..)?.strip_prefix(b" trace")?;
+    if digits > 4 || tail.iter().any(|byte| *byte != 0) {
+        return None;
+    }
+    std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()
+}
