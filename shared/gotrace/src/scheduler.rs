@@ -58,6 +58,17 @@ struct Go {
     stops_world: Option<StringId>,
 }
 
+/// State of a goroutine, as events give it.
+fn go_state(number: u64) -> Option<GoState> {
+    Some(match number {
+        1 => GoState::Runnable,
+        2 => GoState::Running,
+        3 => GoState::Syscall,
+        4 => GoState::Waiting,
+        _ => return None,
+    })
+}
+
 /// State of a processor, as events give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Status {

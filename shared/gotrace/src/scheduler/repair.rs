@@ -4,7 +4,7 @@
 use crate::event::GoState;
 use crate::raw::{Kind, Raw};
 
-use super::{Collector, Scheduler, Sequence, Slot, Status};
+use super::{Collector, Scheduler, Sequence, Slot, Status, go_state};
 
 impl Scheduler {
     /// Makes room for an event of a thread. False where it says too little without what is
@@ -43,12 +43,7 @@ impl Scheduler {
             }
             Kind::GoCreateSyscall => self.free_thread(thread),
             Kind::GoStatus | Kind::GoStatusStack => {
-                let Some(state) = [1, 2, 3, 4].iter().position(|status| *status == third) else {
-                    return false;
-                };
-                let states =
-                    [GoState::Runnable, GoState::Running, GoState::Syscall, GoState::Waiting];
-                let state = states[state];
+                let Some(state) = go_state(third) else { return false };
                 let Some(slot) = self.gos.find(first) else {
                     if state == GoState::Syscall {
                         let named = self.thread(second);

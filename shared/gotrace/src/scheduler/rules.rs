@@ -5,7 +5,7 @@ use crate::limits;
 use crate::names::{StackId, StringId};
 use crate::raw::{Kind, Raw};
 
-use super::{Collector, Context, Scene, Scheduler, Sequence, Slot, Status, Step};
+use super::{Collector, Context, Scene, Scheduler, Sequence, Slot, Status, Step, go_state};
 
 /// Arguments of a state transition that most have not.
 const NO_REASON: StringId = StringId::EMPTY;
@@ -209,13 +209,7 @@ impl Scheduler {
     /// The state of a goroutine is told anew in each generation.
     fn go_status(&mut self, raw: &Raw, at: Context, scene: &mut Scene<'_>, first: bool) -> Step {
         let [id, thread, status, _] = raw.args;
-        let to = match status {
-            1 => GoState::Runnable,
-            2 => GoState::Running,
-            3 => GoState::Syscall,
-            4 => GoState::Waiting,
-            _ => return Step::Broken,
-        };
+        let Some(to) = go_state(status) else { return Step::Broken };
         if id == NONE || (to == GoState::Syscall && thread == NONE) {
             return Step::Broken;
         }
