@@ -34,6 +34,8 @@ mod order;
 mod raw;
 mod reader;
 mod scheduler;
+pub mod trace;
+pub mod wake;
 
 pub use error::{Loss, Losses, TraceError};
 pub use event::{Event, What};
@@ -41,3 +43,5 @@ pub use generation::Clock;
 pub use names::{Frame, FrameId, Names, StackId, StringId};
 pub use raw::type_name;
 pub use reader::Reader;
+pub use trace::Trace;
+pub use wake::Wake;

@@ -1,0 +1,112 @@
+//! What it means that one goroutine made another runnable.
+//!
+//! The trace says who, whom, both stacks and the reason for which the other one waited. What it
+//! was about follows from the innermost function of the waker and that reason. On a channel
+//! without a buffer each completed communication is one such wake-up, and the other way around. On
+//! one with a buffer it is the wake-up only: a receiver that wakes a sender took another's value.
+
+use crate::names::{Names, StackId, StringId};
+
+/// What a wake-up was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Wake {
+    /// The waker sent on a channel; data goes to the one it woke.
+    Send = 0,
+    /// The waker received from a channel; data comes from the one it woke.
+    Receive = 1,
+    /// Both were in a select; which way data went is not in the trace.
+    Select = 2,
+    /// The waker closed the channel.
+    Close = 3,
+    /// A lock was handed over, or a group of goroutines is done.
+    Sync = 4,
+    /// A condition was signalled.
+    Condition = 5,
+    /// Something can be read or written.
+    Network = 6,
+    /// It was time.
+    Timer = 7,
+    /// A coroutine handed over.
+    Switch = 8,
+    /// Work of the runtime's own.
+    Runtime = 9,
+}
+
+impl Wake {
+    /// All, by number.
+    pub const ALL: [Self; 10] = [
+        Self::Send,
+        Self::Receive,
+        Self::Select,
+        Self::Close,
+        Self::Sync,
+        Self::Condition,
+        Self::Network,
+        Self::Timer,
+        Self::Switch,
+        Self::Runtime,
+    ];
+
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Receive => "receive",
+            Self::Select => "select",
+            Self::Close => "close",
+            Self::Sync => "sync",
+            Self::Condition => "condition",
+            Self::Network => "network",
+            Self::Timer => "timer",
+            Self::Switch => "switch",
+            Self::Runtime => "runtime",
+        }
+    }
+
+    /// A value went through a channel.
+    pub fn is_channel(self) -> bool {
+        matches!(self, Self::Send | Self::Receive | Self::Select)
+    }
+}
+
+/// What a wake-up was about: whether a goroutine did it, with which stack, and what the other one
+/// waited for.
+pub(crate) fn classify(
+    names: &Names,
+    by_goroutine: bool,
+    waker: StackId,
+    reason: StringId,
+) -> Wake {
+    let reason = names.text(reason);
+    let top = names.top(waker).map_or("", |frame| names.text(frame.function));
+    // Of one that waits since before the trace, the reason is not known.
+    let on_channel = matches!(reason, "chan receive" | "chan send" | "select")
+        || (reason.is_empty() && top.starts_with("runtime.chan"));
+    match top {
+        "runtime.chansend1" | "runtime.selectnbsend" | "runtime.chansend" if on_channel => {
+            Wake::Send
+        }
+        "runtime.chanrecv1" | "runtime.chanrecv2" | "runtime.selectnbrecv" | "runtime.chanrecv"
+            if on_channel =>
+        {
+            Wake::Receive
+        }
+        "runtime.selectgo" => match reason {
+            "chan send" => Wake::Receive,
+            "chan receive" => Wake::Send,
+            _ => Wake::Select,
+        },
+        _ => match reason {
+            "sync.(*Cond).Wait" => Wake::Condition,
+            "sync" => Wake::Sync,
+            "network" => Wake::Network,
+            "sleep" => Wake::Timer,
+            "" if by_goroutine && top.is_empty() => Wake::Switch,
+            _ if on_channel && !by_goroutine => Wake::Timer,
+            _ if on_channel && !top.starts_with("runtime.") => Wake::Close,
+            _ if on_channel && top == "runtime.closechan" => Wake::Close,
+            _ => Wake::Runtime,
+        },
+    }
+}
