@@ -8,6 +8,8 @@
 //! - `open/`: files that are dropped, picked or pasted; a worker (`bin/worker`) reads them;
 //! - `files/ source/ summary/ live/ compare/ patch/`: one folder for each panel; what computes lies in
 //!   `layout.rs`, knows no Leptos and no browser, and is tested natively;
+//! - `trace/`: execution traces, a document of their own (`bin/trace`) with a worker that reads and
+//!   draws (`bin/tracer`);
 //! - `ui/`: markup, rows, lists and text, which know nothing of coverage;
 //! - `../index.html`: what the page is made of. The code binds to it.
 //!
@@ -25,5 +27,6 @@ pub mod patch;
 pub mod session;
 pub mod source;
 pub mod summary;
+pub mod trace;
 pub mod ui;
 pub mod welcome;

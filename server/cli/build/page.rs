@@ -56,13 +56,19 @@ fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
     let elements = html::elements(&html);
     // Small for all, and fast for those who open files.
     let folder = compile(root, out, "frontend", "wasm-release")?;
-    let worker_folder = compile(root, out, "worker", "wasm-worker")?;
 
     let dist = out.join("dist");
     let _ = fs::remove_dir_all(&dist);
     fs::create_dir_all(&dist).map_err(|error| format!("{}: {error}", dist.display()))?;
     let program = program(&folder, out, &dist)?;
-    worker(&worker_folder, out, &dist)?;
+    for element in elements.iter().filter(|element| is_later(element)) {
+        let given = |name| attribute(element, name);
+        let (Some(name), Some(profile)) = (given("data-bin"), given("data-cargo-profile-release"))
+        else {
+            return Err("frontend/index.html: a worker has no data-bin or no profile".to_owned());
+        };
+        later(name, &compile(root, out, name, profile)?, out, &dist)?;
+    }
 
     let mut page = String::new();
     let mut styles = String::new();
@@ -174,16 +180,23 @@ fn program(wasm: &Path, out: &Path, dist: &Path) -> Result<Program, String> {
     Ok(program)
 }
 
-/// The worker that reads files, under the names that Trunk gives it: the page asks for them when
-/// it needs them, so they carry no hash.
-fn worker(wasm: &Path, out: &Path, dist: &Path) -> Result<(), String> {
-    let (wasm, js) = bind(wasm, "worker", out, dist)?;
-    put(dist, "worker.js", &js)?;
-    put(dist, "worker_bg.wasm", &wasm)?;
+/// Whether an element is a program that the page asks for when it needs it.
+fn is_later(element: &Element) -> bool {
+    attribute(element, "data-type") == Some("worker")
+}
+
+/// A program that the page asks for when it needs it, such as the worker that reads files, under
+/// the names that Trunk gives it: they carry no hash, since other programs know them.
+fn later(name: &str, wasm: &Path, out: &Path, dist: &Path) -> Result<(), String> {
+    let (wasm, js) = bind(wasm, name, out, dist)?;
+    put(dist, &format!("{name}.js"), &js)?;
+    put(dist, &format!("{name}_bg.wasm"), &wasm)?;
     // Trunk's calls no path; what the library makes knows none by itself.
-    let loader = "import init from './worker.js';\
-        await init({ module_or_path: new URL('worker_bg.wasm', import.meta.url) });";
-    put(dist, "worker_loader.js", loader.as_bytes())
+    let loader = format!(
+        "import init from './{name}.js';\
+         await init({{ module_or_path: new URL('{name}_bg.wasm', import.meta.url) }});"
+    );
+    put(dist, &format!("{name}_loader.js"), loader.as_bytes())
 }
 
 /// A program as wasm-bindgen makes it: its code, and the script that loads it.
@@ -387,8 +400,7 @@ fn replace(
         _ => attribute(element, "rel").unwrap_or_default(),
     };
     if kind == "rust" {
-        let worker = attribute(element, "data-type") == Some("worker");
-        return Ok(if worker { String::new() } else { program.html() });
+        return Ok(if is_later(element) { String::new() } else { program.html() });
     }
     let name = if kind == "script" { "src" } else { "href" };
     let link = attribute(element, name).ok_or(format!("an element {kind:?} has no {name}"))?;

@@ -1,0 +1,171 @@
+//! The worker, and what it told last.
+
+use std::cell::RefCell;
+
+use frontend::trace::messages::{Ask, Summary, Tell, View, WORKER};
+use frontend::ui::bind::{at, body, by_id, click, effect, flag, shown, text};
+use js_sys::{Array, Reflect};
+use leptos::prelude::{Get, RwSignal, Set, With};
+use serde::Serialize;
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Blob, HtmlCanvasElement, MessageEvent, Worker, WorkerOptions, WorkerType};
+
+use crate::input;
+
+thread_local! {
+    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+}
+
+struct Running {
+    worker: Worker,
+    _message: Closure<dyn FnMut(MessageEvent)>,
+}
+
+/// What the document shows besides the canvases.
+#[derive(Clone, Copy)]
+pub(crate) struct Desk {
+    /// The trace that is open.
+    pub(crate) summary: RwSignal<Option<Summary>>,
+    /// How much of a trace was read, from 0 to 1.
+    pub(crate) progress: RwSignal<Option<f64>>,
+    /// Why something could not be done.
+    pub(crate) failed: RwSignal<String>,
+    /// The view that is shown.
+    pub(crate) view: RwSignal<View>,
+}
+
+/// Brings the document to life.
+pub(crate) fn start() {
+    let desk = Desk {
+        summary: RwSignal::new(None),
+        progress: RwSignal::new(None),
+        failed: RwSignal::new(String::new()),
+        view: RwSignal::new(View::Flat),
+    };
+    desk.run();
+    input::bind(desk);
+    for (id, view) in [("view-flat", View::Flat), ("view-space", View::Space)] {
+        let button = by_id(id);
+        flag(&button, "aria-pressed", move || desk.view.get() == view);
+        click(&button, move || desk.show(view));
+    }
+    let status = by_id("status");
+    text(&status, move || desk.status());
+    let failed = by_id("failed");
+    shown(&failed, move || !desk.failed.with(String::is_empty));
+    text(&at(&failed, "p"), move || desk.failed.get());
+    shown(&by_id("welcome"), move || desk.summary.with(Option::is_none));
+    let (flat, space) = (by_id("flat"), by_id("space"));
+    effect(move || {
+        flat.set_hidden(desk.view.get() != View::Flat);
+        space.set_hidden(desk.view.get() != View::Space);
+    });
+    let _ = body().set_attribute("data-ready", "");
+}
+
+impl Desk {
+    /// Starts a worker, and gives it the canvases.
+    fn run(self) {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let Ok(worker) = Worker::new_with_options(WORKER, &options) else {
+            self.failed.set("This browser lets no worker read traces".to_owned());
+            return;
+        };
+        let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            let message: Array = event.data().unchecked_into();
+            if let Ok(tell) = serde_wasm_bindgen::from_value(message.get(0)) {
+                self.told(tell);
+            }
+        });
+        worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
+        RUNNING.set(Some(Running { worker, _message: message }));
+    }
+
+    fn told(self, tell: Tell) {
+        match tell {
+            Tell::Ready => {
+                let canvases = Array::new();
+                for id in ["flat", "space"] {
+                    let canvas: HtmlCanvasElement = by_id(id).unchecked_into();
+                    match canvas.transfer_control_to_offscreen() {
+                        Ok(canvas) => drop(canvases.push(&canvas)),
+                        Err(_) => {
+                            self.failed.set("This browser can't draw in a worker".to_owned());
+                            return;
+                        }
+                    }
+                }
+                self.ask_with(&Ask::Canvases, &canvases, true);
+                input::resized(self);
+            }
+            Tell::Progress { done, all } => self.progress.set(Some(done / all.max(1.0))),
+            Tell::Opened(summary) => {
+                self.progress.set(None);
+                self.summary.set(Some(summary));
+            }
+            Tell::Failed { reason } => {
+                self.progress.set(None);
+                self.failed.set(reason);
+            }
+        }
+    }
+
+    /// Asks something of the worker.
+    pub(crate) fn ask(self, ask: &Ask) {
+        self.ask_with(ask, &Array::new(), false);
+    }
+
+    /// Asks something of the worker; objects go along, as copies or for good.
+    fn ask_with(self, ask: &Ask, along: &Array, moved: bool) {
+        let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+        let Ok(value) = ask.serialize(&serializer) else { return };
+        let message = Array::of1(&value).concat(along);
+        RUNNING.with_borrow(|running| {
+            let Some(running) = running else { return };
+            let _ = match moved {
+                true => running.worker.post_message_with_transfer(&message, along),
+                false => running.worker.post_message(&message),
+            };
+        });
+    }
+
+    /// Opens a trace.
+    pub(crate) fn open(self, name: &str, blob: &Blob) {
+        self.failed.set(String::new());
+        self.progress.set(Some(0.0));
+        self.ask_with(&Ask::Open { name: name.to_owned() }, &Array::of1(blob), false);
+    }
+
+    /// Shows a view.
+    pub(crate) fn show(self, view: View) {
+        self.view.set(view);
+        self.ask(&Ask::Show(view));
+    }
+
+    fn status(self) -> String {
+        if let Some(part) = self.progress.get() {
+            return format!("Reading… {:.0} %", part * 100.0);
+        }
+        self.summary.with(|summary| {
+            summary.as_ref().map_or_else(String::new, |summary| {
+                format!(
+                    "{}: {:.3} s, {} events, {} goroutines, {} wake-ups",
+                    summary.name,
+                    summary.duration / 1e9,
+                    summary.events,
+                    summary.goroutines,
+                    summary.edges
+                )
+            })
+        })
+    }
+}
+
+/// The blob and name in a message from the page that shows this document in a frame.
+pub(crate) fn handed(data: &JsValue) -> Option<(String, Blob)> {
+    let name = Reflect::get(data, &"trace".into()).ok()?.as_string()?;
+    let blob = Reflect::get(data, &"blob".into()).ok()?.dyn_into().ok()?;
+    Some((name, blob))
+}

@@ -1,0 +1,127 @@
+//! Files, pointers, wheels and keys.
+
+use frontend::trace::messages::{Action, Ask, Pointer, View};
+use frontend::ui::bind::{by_id, click, on};
+use leptos::prelude::{GetUntracked, document, window};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+use web_sys::{
+    DragEvent, Element, Event, HtmlElement, HtmlInputElement, KeyboardEvent, MessageEvent,
+    PointerEvent, ResizeObserver, WheelEvent,
+};
+
+use crate::desk::{Desk, handed};
+
+/// Listens to everything that comes from outside.
+pub(crate) fn bind(desk: Desk) {
+    files(desk);
+    pointers(desk);
+    keys(desk);
+    let observer = Closure::<dyn FnMut()>::new(move || resized(desk));
+    if let Ok(resizes) = ResizeObserver::new(observer.as_ref().unchecked_ref()) {
+        resizes.observe(&by_id("stage"));
+    }
+    observer.forget();
+}
+
+/// Tells the worker the canvases' size.
+pub(crate) fn resized(desk: Desk) {
+    let stage = by_id("stage").get_bounding_client_rect();
+    let ratio = window().device_pixel_ratio();
+    desk.ask(&Ask::Resize { width: stage.width(), height: stage.height(), ratio });
+}
+
+fn files(desk: Desk) {
+    on(&window(), "dragover", |event: DragEvent| event.prevent_default());
+    on(&window(), "drop", move |event: DragEvent| {
+        event.prevent_default();
+        let files = event.data_transfer().and_then(|transfer| transfer.files());
+        if let Some(file) = files.and_then(|files| files.get(0)) {
+            desk.open(&file.name(), &file);
+        }
+    });
+    on(&window(), "message", move |event: MessageEvent| {
+        if event.origin() == window().location().origin().unwrap_or_default()
+            && let Some((name, blob)) = handed(&event.data())
+        {
+            desk.open(&name, &blob);
+        }
+    });
+    let picker: HtmlInputElement = by_id("file").unchecked_into();
+    let field = picker.clone();
+    on(&picker, "change", move |_: Event| {
+        if let Some(file) = field.files().and_then(|files| files.get(0)) {
+            desk.open(&file.name(), &file);
+        }
+        field.set_value("");
+    });
+    let picker = by_id("file");
+    click(&by_id("open"), move || picker.click());
+}
+
+fn pointers(desk: Desk) {
+    let stage = by_id("stage");
+    let kinds = [
+        ("pointerdown", Action::Down),
+        ("pointermove", Action::Move),
+        ("pointerup", Action::Up),
+        ("pointercancel", Action::Leave),
+        ("pointerleave", Action::Leave),
+    ];
+    for (name, action) in kinds {
+        let place = stage.clone();
+        on(&stage, name, move |event: PointerEvent| {
+            if action == Action::Down {
+                let _ = place.set_pointer_capture(event.pointer_id());
+                let _ = place.focus();
+            }
+            let (x, y) = inside(&place, event.client_x(), event.client_y());
+            desk.ask(&Ask::Pointer(Pointer {
+                action,
+                id: event.pointer_id(),
+                x,
+                y,
+                buttons: event.buttons(),
+                shift: event.shift_key(),
+            }));
+        });
+    }
+    let place = stage.clone();
+    on(&stage, "wheel", move |event: WheelEvent| {
+        event.prevent_default();
+        let (x, y) = inside(&place, event.client_x(), event.client_y());
+        // Lines and pages of those mice that count in them.
+        let unit = match event.delta_mode() {
+            WheelEvent::DOM_DELTA_LINE => 16.0,
+            WheelEvent::DOM_DELTA_PAGE => place.client_height().into(),
+            _ => 1.0,
+        };
+        let (dx, dy) = (event.delta_x() * unit, event.delta_y() * unit);
+        desk.ask(&Ask::Wheel { x, y, dx, dy, zoom: event.ctrl_key() || event.meta_key() });
+    });
+}
+
+fn inside(place: &HtmlElement, x: i32, y: i32) -> (f64, f64) {
+    let place = place.get_bounding_client_rect();
+    (f64::from(x) - place.left(), f64::from(y) - place.top())
+}
+
+fn keys(desk: Desk) {
+    on(&document(), "keydown", move |event: KeyboardEvent| {
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        let field = target
+            .is_some_and(|target| target.matches("input, select, textarea").unwrap_or_default());
+        if field || event.ctrl_key() || event.meta_key() || event.alt_key() {
+            return;
+        }
+        let key = event.key();
+        if key == "v" {
+            desk.show(match desk.view.get_untracked() {
+                View::Flat => View::Space,
+                View::Space => View::Flat,
+            });
+            return;
+        }
+        desk.ask(&Ask::Key { key, shift: event.shift_key() });
+    });
+}

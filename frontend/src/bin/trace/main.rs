@@ -1,0 +1,10 @@
+//! The document of traces: binds the markup of `static/trace.html`, and hands on to the worker
+//! what is dropped, pointed at and typed.
+
+mod desk;
+mod input;
+
+fn main() {
+    console_error_panic_hook::set_once();
+    leptos::mount::mount_to_body(desk::start);
+}

@@ -1,0 +1,136 @@
+//! What the document and the worker tell each other. Each message is an array: one of these as a
+//! plain object, then what goes along.
+
+use serde::{Deserialize, Serialize};
+
+/// Where the worker is.
+pub const WORKER: &str = "/tracer_loader.js";
+
+/// How goroutines are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum View {
+    /// Goroutines by time, flat.
+    #[default]
+    Flat,
+    /// Goroutines in space, time upwards.
+    Space,
+}
+
+/// What a pointer did over a canvas. Places are CSS pixels from its upper left corner.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// What happened.
+    pub action: Action,
+    /// Which pointer, where there are several fingers.
+    pub id: i32,
+    /// Place from the left.
+    pub x: f64,
+    /// Place from the top.
+    pub y: f64,
+    /// Buttons held: 1 is the first, 2 the second.
+    pub buttons: u16,
+    /// Shift is held.
+    pub shift: bool,
+}
+
+/// What a pointer did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// A button or finger went down.
+    Down,
+    /// It moved.
+    Move,
+    /// A button or finger went up.
+    Up,
+    /// It left the canvas, or the browser took it away.
+    Leave,
+}
+
+/// What the document asks of the worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// Draws on two canvases from now on, which go along: for [`View::Flat`] and [`View::Space`].
+    Canvases,
+    /// Reads the trace in the blob that goes along.
+    Open {
+        /// Name of its file.
+        name: String,
+    },
+    /// The canvases have this size now, in CSS pixels.
+    Resize {
+        /// Width.
+        width: f64,
+        /// Height.
+        height: f64,
+        /// Pixels of the screen in one of CSS.
+        ratio: f64,
+    },
+    /// Shows this view.
+    Show(View),
+    /// A pointer did something.
+    Pointer(Pointer),
+    /// A wheel turned, in pixels.
+    Wheel {
+        /// Place from the left.
+        x: f64,
+        /// Place from the top.
+        y: f64,
+        /// To the right.
+        dx: f64,
+        /// Downwards.
+        dy: f64,
+        /// Control is held, as for a pinch on a touch pad.
+        zoom: bool,
+    },
+    /// A key went down, by its name.
+    Key {
+        /// Its name, as the browser gives it.
+        key: String,
+        /// Shift is held.
+        shift: bool,
+    },
+}
+
+/// What the worker tells the document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tell {
+    /// It is there.
+    Ready,
+    /// It has read so many of so many bytes.
+    Progress {
+        /// Read so far.
+        done: f64,
+        /// To be read.
+        all: f64,
+    },
+    /// A trace was opened.
+    Opened(Summary),
+    /// What was asked for can't be done.
+    Failed {
+        /// File, place and reason.
+        reason: String,
+    },
+}
+
+/// A trace in a few numbers.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// Name of its file.
+    pub name: String,
+    /// Go's minor version in its header.
+    pub version: u32,
+    /// From its first event to its last, in nanoseconds.
+    pub duration: f64,
+    /// Events.
+    pub events: f64,
+    /// Goroutines seen.
+    pub goroutines: u32,
+    /// Wake-ups of one goroutine by another.
+    pub edges: u32,
+    /// What was lost of a damaged file, a sentence each.
+    pub losses: Vec<String>,
+}
