@@ -11,7 +11,7 @@ use crate::error::Losses;
 use crate::event::{GoId, NONE, ProcId, ThreadId};
 use crate::limits;
 use crate::names::{Frame, FrameId, Names, StackId, StringId};
-use crate::raw::batch;
+use crate::raw::{self, batch};
 
 /// Ticks per second of all clocks but those of Windows.
 const USUAL_FREQUENCY: u64 = 15_625_000;
@@ -129,7 +129,14 @@ impl Generation {
     }
 
     /// Adds a batch whose bytes are `place` in `buffer`.
-    pub(crate) fn add(&mut self, header: &Header, buffer: &[u8], place: Range<usize>) {
+    pub(crate) fn add(
+        &mut self,
+        header: &Header,
+        buffer: &[u8],
+        place: Range<usize>,
+        counts: &mut raw::Counts,
+    ) {
+        raw::count(counts, header.kind);
         if self.least_ticks.is_none_or(|least| header.ticks < least) {
             self.least_ticks = Some(header.ticks);
         }
@@ -144,7 +151,7 @@ impl Generation {
             }
             Some(&(batch::FREQUENCY | batch::SYNC)) => {
                 // What is damaged in it is missing, which is noticed later.
-                let _ = self.sync(bytes, header.ticks);
+                let _ = self.sync(bytes, header.ticks, counts);
             }
             Some(_) => {
                 let lane = *self.lane_of.entry(header.thread).or_insert_with(|| {
@@ -158,10 +165,12 @@ impl Generation {
         }
     }
 
-    fn sync(&mut self, bytes: &[u8], ticks: u64) -> Result<(), Short> {
+    fn sync(&mut self, bytes: &[u8], ticks: u64, counts: &mut raw::Counts) -> Result<(), Short> {
         let mut at = Cursor::new(bytes);
         while !at.is_empty() {
-            match at.byte()? {
+            let kind = at.byte()?;
+            raw::count(counts, kind);
+            match kind {
                 batch::SYNC => {}
                 batch::FREQUENCY => self.frequency = Some(at.uleb()?).filter(|ticks| *ticks > 0),
                 batch::CLOCK => {
@@ -185,6 +194,7 @@ impl Generation {
         before: Option<&Tables>,
         names: &mut Names,
         losses: &mut Losses,
+        counts: &mut raw::Counts,
     ) -> Tables {
         let frequency = self.frequency.unwrap_or_else(|| {
             let what = "the clock's frequency is missing; the usual one is taken";
@@ -200,19 +210,19 @@ impl Generation {
             chosen.map(|(_, place)| (place, buffer.get(place.clone()).unwrap_or(&[])))
         };
         for (place, bytes) in of(batch::STRINGS) {
-            if tables.read_strings(bytes, names).is_err() {
+            if tables.read_strings(bytes, names, counts).is_err() {
                 tell(place, "a batch of strings breaks off");
             }
         }
         tables.register(before, names);
         let mut frames = HashMap::default();
         for (place, bytes) in of(batch::STACKS) {
-            if tables.read_stacks(bytes, &mut frames, names).is_err() {
+            if tables.read_stacks(bytes, &mut frames, names, counts).is_err() {
                 tell(place, "a batch of stacks breaks off");
             }
         }
         for (place, bytes) in of(batch::SAMPLES) {
-            if tables.read_samples(bytes).is_err() {
+            if tables.read_samples(bytes, counts).is_err() {
                 tell(place, "a batch of CPU samples breaks off");
             }
         }
@@ -278,9 +288,14 @@ impl Tables {
         if id == 0 { StackId::NONE } else { self.stacks.get(id).map_or(StackId::NONE, StackId) }
     }
 
-    fn read_strings(&mut self, bytes: &[u8], names: &mut Names) -> Result<(), Short> {
+    fn read_strings(
+        &mut self,
+        bytes: &[u8],
+        names: &mut Names,
+        counts: &mut raw::Counts,
+    ) -> Result<(), Short> {
         let mut at = Cursor::new(bytes);
-        at.byte()?;
+        raw::count(counts, at.byte()?);
         while !at.is_empty() {
             if at.byte()? != batch::STRING {
                 return Err(Short);
@@ -292,6 +307,7 @@ impl Tables {
             }
             let text = String::from_utf8_lossy(at.take(length)?);
             self.strings.set(id, names.string(&text).0);
+            raw::count(counts, batch::STRING);
         }
         Ok(())
     }
@@ -313,10 +329,11 @@ impl Tables {
         bytes: &[u8],
         frames: &mut HashMap<u64, FrameId, FixedState>,
         names: &mut Names,
+        counts: &mut raw::Counts,
     ) -> Result<(), Short> {
         let mut at = Cursor::new(bytes);
         let mut stack = Vec::new();
-        at.byte()?;
+        raw::count(counts, at.byte()?);
         while !at.is_empty() {
             if at.byte()? != batch::STACK {
                 return Err(Short);
@@ -337,13 +354,14 @@ impl Tables {
                 }));
             }
             self.stacks.set(id, names.stack(&stack).0);
+            raw::count(counts, batch::STACK);
         }
         Ok(())
     }
 
-    fn read_samples(&mut self, bytes: &[u8]) -> Result<(), Short> {
+    fn read_samples(&mut self, bytes: &[u8], counts: &mut raw::Counts) -> Result<(), Short> {
         let mut at = Cursor::new(bytes);
-        at.byte()?;
+        raw::count(counts, at.byte()?);
         while !at.is_empty() {
             if at.byte()? != batch::SAMPLE {
                 return Err(Short);
@@ -352,6 +370,7 @@ impl Tables {
             let (thread, proc, go, stack) = (at.uleb()?, at.uleb()?, at.uleb()?, at.uleb()?);
             let goroutine = if go == 0 { NONE } else { go };
             self.samples.push(Sample { time, thread, proc, goroutine, stack });
+            raw::count(counts, batch::SAMPLE);
         }
         Ok(())
     }

@@ -20,8 +20,8 @@ pub(crate) struct Order {
     syncs: u32,
     last: i64,
     out: Vec<Event>,
-    /// Timed events seen, by type.
-    pub(crate) counts: Box<[u64; 256]>,
+    /// What was met in the file, by type.
+    pub(crate) counts: Box<raw::Counts>,
 }
 
 /// A generation as it is read: its batches, the reader's buffer that holds them, where that
@@ -209,7 +209,7 @@ impl Line<'_> {
         &mut self,
         source: &Source<'_>,
         losses: &mut Losses,
-        counts: &mut [u64; 256],
+        counts: &mut raw::Counts,
     ) -> bool {
         while let Some((ticks, place)) = self.lane.batches.get(self.batch) {
             let bytes = source.buffer.get(place.clone()).unwrap_or(&[]);
@@ -223,9 +223,7 @@ impl Line<'_> {
                         self.last = self.last.saturating_add(source.tables.nanoseconds(ticks));
                         self.next = Raw { kind, time: self.last, args };
                         self.at += cursor.at();
-                        if let Some(count) = counts.get_mut(kind as usize) {
-                            *count += 1;
-                        }
+                        raw::count(counts, kind as u8);
                         return true;
                     }
                     Err(why) => {

@@ -2,6 +2,17 @@
 
 use crate::cursor::{Cursor, Short};
 
+/// How often each type of event or batch was met, by its number.
+pub(crate) type Counts = [u64; 256];
+
+/// Counts one.
+#[inline]
+pub(crate) fn count(counts: &mut Counts, kind: u8) {
+    if let Some(count) = counts.get_mut(usize::from(kind)) {
+        *count += 1;
+    }
+}
+
 /// Types of batches, and what they begin with.
 pub(crate) mod batch {
     pub(crate) const EVENTS: u8 = 1;

@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::generation::{Clock, Generation, Header, Tables};
 use crate::names::Names;
 use crate::order::{Order, Source};
-use crate::raw::batch;
+use crate::raw::{self, batch};
 
 /// Length of a trace's header.
 const HEADER: usize = 16;
@@ -142,7 +142,8 @@ impl Reader {
         self.buffer.len()
     }
 
-    /// How often each type of timed event was met, by its number; see [`type_name`](crate::type_name).
+    /// How often each type of event, batch and part of a batch was met, by its number; see
+    /// [`type_name`](crate::type_name).
     pub fn counts(&self) -> &[u64; 256] {
         &self.order.counts
     }
@@ -189,6 +190,7 @@ impl Reader {
         };
         let start = self.at + header.length;
         if header.kind == batch::END {
+            raw::count(&mut self.order.counts, header.kind);
             self.end_generation(self.at, sink);
             self.at += 1;
             self.forget(self.at);
@@ -235,7 +237,7 @@ impl Reader {
         if self.generation.number == 0 {
             self.generation = Generation::new(header.generation);
         }
-        self.generation.add(&header, &self.buffer, start..end);
+        self.generation.add(&header, &self.buffer, start..end, &mut self.order.counts);
         self.at = end;
         Taken::Some
     }
@@ -298,8 +300,9 @@ impl Reader {
         }
         let buffer = self.buffer.get(..end).unwrap_or(&[]);
         let before = self.tables.as_ref();
-        let tables =
-            generation.tables(buffer, self.base, before, &mut self.names, &mut self.losses);
+        let (names, losses) = (&mut self.names, &mut self.losses);
+        let counts = &mut self.order.counts;
+        let tables = generation.tables(buffer, self.base, before, names, losses, counts);
         let source = Source { generation: &generation, buffer, base: self.base, tables: &tables };
         let names = &self.names;
         self.order.run(&source, &mut self.losses, &mut |event| sink(names, event));
