@@ -14,6 +14,7 @@ mod port;
 mod serve;
 mod sources;
 mod stop;
+mod trace;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -28,6 +29,7 @@ use offline::combine::{self, CombineArgs};
 use offline::patch::{self, PatchArgs};
 use offline::report::{self, ReportArgs};
 use offline::summary::{self, OfflineArgs};
+use trace::TraceCommand;
 
 /// Where a relay is, if nobody says otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7777";
@@ -88,6 +90,9 @@ enum Command {
     Patch(PatchArgs),
     /// Write the page with what inputs hold, and the sources, as one file to be opened from disk
     Report(ReportArgs),
+    /// What goroutines did, and who woke whom: of a Go execution trace
+    #[command(subcommand)]
+    Trace(TraceCommand),
     /// As `go tool covdata`, without Go
     #[command(disable_help_flag = true)]
     Covdata(GoArgs),
@@ -245,6 +250,7 @@ fn main() -> ExitCode {
         Command::Intersect(args) => combine::intersect(args),
         Command::Patch(args) => patch::patch(args),
         Command::Report(args) => report::report(&args),
+        Command::Trace(command) => trace::trace(&command),
         Command::Covdata(args) => return covdata::command(&args.arguments),
         Command::Cover(args) => return cover::command(&args.arguments),
     };

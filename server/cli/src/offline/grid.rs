@@ -86,7 +86,7 @@ fn ratio(share: Fraction) -> String {
     format!("{}/{}", share.covered, share.total)
 }
 
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     // A spreadsheet takes what begins so for a formula.
     let name = match name.starts_with(['=', '+', '-', '@']) {
         true => format!("'{name}"),

@@ -4,7 +4,7 @@
 //! what the files of a folder hold is merged, by unit where one tool counted, otherwise by line.
 
 pub(crate) mod combine;
-mod grid;
+pub(crate) mod grid;
 mod inputs;
 mod open;
 pub(crate) mod patch;

@@ -1,0 +1,284 @@
+//! `goroutines`: what became of each, or of all that began with the same function.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use gotrace::event::GoState;
+use gotrace::trace::{Goroutine, StateTimes};
+use serde_json::{Value, json};
+
+use super::glob::Glob;
+use super::open::{self, Opened};
+use super::show::Site;
+use super::table::{Column, Table, time};
+use super::{FileArgs, show};
+
+#[derive(Debug, Args)]
+pub(crate) struct GoroutinesArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// One row for each function that goroutines begin with
+    #[arg(long, value_name = "WHAT")]
+    by: Option<By>,
+    /// Only those of the program that still wait when the trace ends, with where they do
+    #[arg(long)]
+    stuck: bool,
+    /// Only those that begin with a function that matches, as in `main.*` or `http.(*conn).serve`
+    #[arg(long, value_name = "GLOB")]
+    function: Option<String>,
+    /// What comes first: the earliest, or the most [default: by id; of functions the most
+    /// goroutines]
+    #[arg(long, value_name = "COLUMN")]
+    sort: Option<Sort>,
+    /// Only so many rows
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Print JSON, with whole stacks
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a row is, if it is no goroutine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Functions
+    Function,
+}
+
+/// What rows are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// When they began
+    Begin,
+    /// Name
+    Function,
+    /// Time from begin to end
+    Life,
+    /// Time running
+    Running,
+    /// Time in which they could have run
+    Runnable,
+    /// Time waiting
+    Waiting,
+    /// Time in system calls
+    Syscall,
+}
+
+impl Sort {
+    /// The state whose time is meant.
+    fn state(self) -> Option<GoState> {
+        match self {
+            Self::Running => Some(GoState::Running),
+            Self::Runnable => Some(GoState::Runnable),
+            Self::Waiting => Some(GoState::Waiting),
+            Self::Syscall => Some(GoState::Syscall),
+            Self::Begin | Self::Function | Self::Life => None,
+        }
+    }
+}
+
+/// `coverglass trace goroutines`.
+pub(super) fn goroutines(args: &GoroutinesArgs) -> Result<()> {
+    let opened = open::open(&args.file)?;
+    let glob = args.function.as_deref().map(Glob::new);
+    let mut chosen: Vec<Row<'_>> = opened
+        .trace
+        .goroutines
+        .iter()
+        .filter(|goroutine| {
+            let function = opened.names.text(goroutine.function);
+            glob.as_ref().is_none_or(|glob| glob.matches(function))
+                && (!args.stuck || show::is_stuck(&opened.names, goroutine))
+        })
+        .map(|goroutine| Row { goroutine, times: show::times(&opened, goroutine) })
+        .collect();
+    let limit = args.limit.unwrap_or(usize::MAX);
+    if args.by.is_some() {
+        let mut groups = groups(&opened, &chosen);
+        sort_groups(&mut groups, args.sort);
+        groups.truncate(limit);
+        return match args.json {
+            true => crate::print_json(&groups.iter().map(Group::to_json).collect()),
+            false => crate::print(&groups_text(&groups)),
+        };
+    }
+    sort_rows(&mut chosen, args.sort, &opened);
+    chosen.truncate(limit);
+    match args.json {
+        true => crate::print_json(&chosen.iter().map(|row| row.to_json(&opened)).collect()),
+        false => crate::print(&rows_text(&chosen, args.stuck, &opened)),
+    }
+}
+
+struct Row<'t> {
+    goroutine: &'t Goroutine,
+    times: StateTimes,
+}
+
+fn sort_rows(rows: &mut [Row<'_>], sort: Option<Sort>, opened: &Opened) {
+    rows.sort_by_key(|row| row.goroutine.id);
+    match sort {
+        None => {}
+        Some(Sort::Begin) => rows.sort_by_key(|row| row.goroutine.begin),
+        Some(Sort::Function) => rows.sort_by_key(|row| opened.names.text(row.goroutine.function)),
+        Some(sort) => rows.sort_by_key(|row| Reverse(measure(&row.times, sort))),
+    }
+}
+
+fn measure(times: &StateTimes, sort: Sort) -> u64 {
+    sort.state().map_or_else(|| times.sum(), |state| times.of(state))
+}
+
+impl Row<'_> {
+    fn parent(&self, opened: &Opened) -> Option<u64> {
+        opened.trace.goroutine(self.goroutine.parent).map(|parent| parent.id)
+    }
+
+    fn to_json(&self, opened: &Opened) -> Value {
+        let Self { goroutine, times } = self;
+        let names = &opened.names;
+        let now = show::now(goroutine);
+        let mut json = json!({
+            "id": goroutine.id,
+            "function": names.text(goroutine.function),
+            "created": goroutine.created,
+            "parent": self.parent(opened),
+            "created_at": Site::of(names, goroutine.created_at).map(Site::to_json),
+            "begin_ns": goroutine.begin,
+            "end_ns": goroutine.end,
+            "time_ns": show::times_json(times),
+            "state": now.map_or("ended", |slice| show::state(slice.state)),
+            "stuck": show::is_stuck(names, goroutine),
+        });
+        if let Some(slice) = now {
+            json["reason"] = names.text(slice.reason).into();
+            json["since_ns"] = slice.begin.into();
+            json["stack"] = show::stack(names, slice.stack);
+        }
+        json
+    }
+}
+
+fn rows_text(rows: &[Row<'_>], with_stacks: bool, opened: &Opened) -> String {
+    let names = &opened.names;
+    let mut table = Table::new(vec![
+        Column::Numbers("id"),
+        Column::Words("function"),
+        Column::Numbers("by"),
+        Column::Words("created at"),
+        Column::Numbers("begin"),
+        Column::Numbers("end"),
+        Column::Numbers("running"),
+        Column::Numbers("runnable"),
+        Column::Numbers("waiting"),
+        Column::Numbers("syscall"),
+        Column::Words("now"),
+        Column::Words("at"),
+    ]);
+    for row in rows {
+        let Row { goroutine, times } = row;
+        let now = show::now(goroutine);
+        let begin = if goroutine.created { time(goroutine.begin) } else { "before".to_owned() };
+        let dash = || show::NOTHING.to_owned();
+        let mut cells = vec![
+            goroutine.id.to_string(),
+            show::text(names, goroutine.function).to_owned(),
+            row.parent(opened).map_or_else(dash, |parent| parent.to_string()),
+            show::line(names, goroutine.created_at),
+            begin,
+            goroutine.end.map_or_else(dash, time),
+        ];
+        let states = [GoState::Running, GoState::Runnable, GoState::Waiting, GoState::Syscall];
+        cells.extend(states.map(|state| time(times.of(state))));
+        cells.push(now.map_or_else(|| "ended".to_owned(), |slice| show::state_of(names, slice)));
+        cells.push(now.map_or_else(dash, |slice| show::line(names, slice.stack)));
+        table.add(cells);
+    }
+    let mut text = String::new();
+    let stacks = std::iter::once(None).chain(rows.iter().map(|row| show::now(row.goroutine)));
+    for (line, slice) in table.lines().into_iter().zip(stacks) {
+        text += &line;
+        text.push('\n');
+        let Some(slice) = slice.filter(|_| with_stacks) else { continue };
+        for call in show::calls(names, slice.stack) {
+            text += &format!("    {call}\n");
+        }
+    }
+    text
+}
+
+/// Goroutines that began with the same function.
+struct Group<'t> {
+    function: &'t str,
+    count: u64,
+    ended: u64,
+    stuck: u64,
+    begin: u64,
+    times: StateTimes,
+}
+
+fn groups<'t>(opened: &'t Opened, rows: &[Row<'t>]) -> Vec<Group<'t>> {
+    let mut groups: BTreeMap<&str, Group<'t>> = BTreeMap::new();
+    for Row { goroutine, times } in rows {
+        let function = show::text(&opened.names, goroutine.function);
+        let group = groups.entry(function).or_insert_with(|| Group {
+            function,
+            count: 0,
+            ended: 0,
+            stuck: 0,
+            begin: u64::MAX,
+            times: StateTimes::default(),
+        });
+        group.count += 1;
+        group.ended += u64::from(goroutine.end.is_some());
+        group.stuck += u64::from(show::is_stuck(&opened.names, goroutine));
+        group.begin = group.begin.min(goroutine.begin);
+        group.times.join(times);
+    }
+    groups.into_values().collect()
+}
+
+fn sort_groups(groups: &mut [Group<'_>], sort: Option<Sort>) {
+    match sort {
+        None => groups.sort_by_key(|group| Reverse(group.count)),
+        Some(Sort::Begin) => groups.sort_by_key(|group| group.begin),
+        Some(Sort::Function) => groups.sort_by_key(|group| group.function),
+        Some(sort) => groups.sort_by_key(|group| Reverse(measure(&group.times, sort))),
+    }
+}
+
+impl Group<'_> {
+    fn to_json(&self) -> Value {
+        json!({
+            "function": self.function,
+            "goroutines": self.count,
+            "ended": self.ended,
+            "stuck": self.stuck,
+            "time_ns": show::times_json(&self.times),
+        })
+    }
+}
+
+fn groups_text(groups: &[Group<'_>]) -> String {
+    let mut table = Table::new(vec![
+        Column::Words("function"),
+        Column::Numbers("goroutines"),
+        Column::Numbers("ended"),
+        Column::Numbers("stuck"),
+        Column::Numbers("running"),
+        Column::Numbers("runnable"),
+        Column::Numbers("waiting"),
+        Column::Numbers("syscall"),
+    ]);
+    for group in groups {
+        let counts = [group.count, group.ended, group.stuck];
+        let states = [GoState::Running, GoState::Runnable, GoState::Waiting, GoState::Syscall];
+        let mut cells = vec![group.function.to_owned()];
+        cells.extend(counts.map(|count| count.to_string()));
+        cells.extend(states.map(|state| time(group.times.of(state))));
+        table.add(cells);
+    }
+    table.text()
+}
