@@ -1,7 +1,7 @@
 # Coverglass: `make run` to see it, `make test` to check it. Both set up what they lack.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test trunk bench fuzz clean
+.PHONY: help run build test trunk bench fuzz gallery clean
 
 # Where `make run` listens; port 0 takes any that is free.
 LISTEN ?= 127.0.0.1:7777
@@ -35,6 +35,10 @@ bench: ## Measure what watching costs (tests/bench/README.md)
 
 fuzz: ## Fuzz each target for a minute; needs a nightly toolchain and cargo-fuzz
 	@tests/fuzz/run 60
+
+gallery: ## Record the example programs anew, whose traces the page offers (static/gallery)
+	@tests/setup go
+	@tests/gallery
 
 clean: ## Remove what was built, keep what was installed
 	@cargo clean
