@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, HtmlCanvasElement, MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use crate::input;
+use crate::{gallery, input};
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
@@ -45,6 +45,7 @@ pub(crate) fn start() {
     };
     desk.run();
     input::bind(desk);
+    gallery::bind(desk);
     for (id, view) in [("view-flat", View::Flat), ("view-space", View::Space)] {
         let button = by_id(id);
         flag(&button, "aria-pressed", move || desk.view.get() == view);
@@ -99,6 +100,7 @@ impl Desk {
                 }
                 self.ask_with(&Ask::Canvases, &canvases, true);
                 input::resized(self);
+                gallery::open_from_address(self);
             }
             Tell::Progress { done, all } => self.progress.set(Some(done / all.max(1.0))),
             Tell::Opened(summary) => {

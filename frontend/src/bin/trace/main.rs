@@ -2,6 +2,7 @@
 //! what is dropped, pointed at and typed.
 
 mod desk;
+mod gallery;
 mod input;
 
 fn main() {

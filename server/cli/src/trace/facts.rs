@@ -64,7 +64,7 @@ pub(super) fn facts(args: &FileArgs) -> Result<()> {
         "unblock_events_with_waker_goroutine": facts.unblocks_by_goroutine,
         "unblock_events_by_wakee_block_reason": facts.unblocks_by_reason,
         "unblock_edges_g_to_g_by_wakee_block_reason": facts.edges_by_reason,
-        "unblock_edges_reason_wakertop_count": lines(&facts.edges_by_top, WAKERS),
+        "unblock_edges_reason_wakertop_count": wakers(&facts.edges_by_top),
         "channel_edges_total": facts.channel_edges,
         "sum_ns_by_state": facts.state_time,
         "logs": facts.logs,
@@ -112,6 +112,11 @@ fn most(counts: &Counts, limit: usize) -> Vec<(&String, u64)> {
 
 fn lines(counts: &Counts, limit: usize) -> Vec<String> {
     most(counts, limit).into_iter().map(|(name, count)| format!("{name} = {count}")).collect()
+}
+
+/// Null where there are none, as Go writes an empty list.
+fn wakers(counts: &Counts) -> Option<Vec<String>> {
+    (!counts.is_empty()).then(|| lines(counts, WAKERS))
 }
 
 /// The first two and the last one.
