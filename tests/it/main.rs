@@ -14,5 +14,6 @@ mod relay;
 mod report;
 mod survival;
 mod tidy;
+mod trace_cli;
 mod union;
 mod wire;

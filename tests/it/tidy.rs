@@ -9,7 +9,10 @@ use tests::repository;
 /// Every arrow between members, from the one that depends; `tests` may depend on all, and nothing
 /// on `tests`. A new arrow is a change of the design: it goes down a floor or more, never sideways.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("cli", &["algebra", "coverage", "formats", "gotrace", "instrument", "relay", "report", "wire"]),
+    (
+        "cli",
+        &["algebra", "coverage", "formats", "gotrace", "instrument", "relay", "report", "wire"],
+    ),
     ("frontend", &["algebra", "coverage", "formats", "gotrace", "report", "wire"]),
     ("report", &["algebra", "coverage", "formats", "wire"]),
     ("relay", &["algebra", "coverage", "formats", "wire"]),
