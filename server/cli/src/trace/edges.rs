@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::glob::Glob;
 use super::open::{self, Opened};
 use super::show::Site;
-use super::table::{Column, Table, micros};
+use super::table::{self, Column, Table, micros};
 use super::{FileArgs, show};
 
 #[derive(Debug, Args)]
@@ -53,22 +53,30 @@ pub(super) fn edges(args: &EdgesArgs) -> Result<()> {
     });
     let limit = args.limit.unwrap_or(usize::MAX);
     if args.each {
-        let rows: Vec<&Edge> = chosen.take(limit).collect();
+        let rows = chosen.take(limit);
         return match args.json {
-            true => crate::print_json(&rows.iter().map(|edge| each_json(edge, &opened)).collect()),
-            false => crate::print(&each_text(&rows, &opened)),
+            true => table::print_json(rows.map(|edge| each_json(edge, &opened))),
+            false => table::print(each(rows, &opened).lines()),
         };
     }
-    let mut counts: BTreeMap<Pair<'_>, u64> = BTreeMap::new();
+    // By what is cheap to compare first: few of many have other stacks.
+    let function = |go| opened.trace.goroutine(go).map(|goroutine| goroutine.function);
+    let mut alike: BTreeMap<_, (&Edge, u64)> = BTreeMap::new();
     for edge in chosen {
-        *counts.entry(Pair::of(edge, &opened)).or_default() += 1;
+        let ends = (function(edge.from), function(edge.to));
+        let key = (edge.wake, ends, edge.waker, edge.waiting);
+        alike.entry(key).or_insert((edge, 0)).1 += 1;
+    }
+    let mut counts: BTreeMap<Pair<'_>, u64> = BTreeMap::new();
+    for (edge, count) in alike.into_values() {
+        *counts.entry(Pair::of(edge, &opened)).or_default() += count;
     }
     let mut rows: Vec<_> = counts.into_iter().collect();
     rows.sort_by_key(|(_, count)| Reverse(*count));
     rows.truncate(limit);
     match args.json {
-        true => crate::print_json(&rows.iter().map(|(pair, count)| pair.to_json(*count)).collect()),
-        false => crate::print(&pairs_text(&rows)),
+        true => table::print_json(rows.iter().map(|(pair, count)| pair.to_json(*count))),
+        false => table::print(pairs(&rows).lines()),
     }
 }
 
@@ -119,7 +127,7 @@ fn known(function: &str) -> Option<&str> {
     Some(function).filter(|name| *name != show::NOTHING)
 }
 
-fn pairs_text(rows: &[(Pair<'_>, u64)]) -> String {
+fn pairs(rows: &[(Pair<'_>, u64)]) -> Table {
     let mut table = Table::new(vec![
         Column::Numbers("count"),
         Column::Words("over"),
@@ -140,7 +148,7 @@ fn pairs_text(rows: &[(Pair<'_>, u64)]) -> String {
             line(pair.waiting),
         ]);
     }
-    table.text()
+    table
 }
 
 fn each_json(edge: &Edge, opened: &Opened) -> Value {
@@ -159,7 +167,7 @@ fn each_json(edge: &Edge, opened: &Opened) -> Value {
     })
 }
 
-fn each_text(rows: &[&Edge], opened: &Opened) -> String {
+fn each<'t>(rows: impl Iterator<Item = &'t Edge>, opened: &Opened) -> Table {
     let Opened { trace, names, .. } = opened;
     let mut table = Table::new(vec![
         Column::Numbers("µs"),
@@ -187,5 +195,5 @@ fn each_text(rows: &[&Edge], opened: &Opened) -> String {
             show::line(names, edge.waiting),
         ]);
     }
-    table.text()
+    table
 }

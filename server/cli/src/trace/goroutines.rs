@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::glob::Glob;
 use super::open::{self, Opened};
 use super::show::Site;
-use super::table::{Column, Table, time};
+use super::table::{self, Column, Table, time};
 use super::{FileArgs, show};
 
 #[derive(Debug, Args)]
@@ -100,15 +100,16 @@ pub(super) fn goroutines(args: &GoroutinesArgs) -> Result<()> {
         sort_groups(&mut groups, args.sort);
         groups.truncate(limit);
         return match args.json {
-            true => crate::print_json(&groups.iter().map(Group::to_json).collect()),
-            false => crate::print(&groups_text(&groups)),
+            true => table::print_json(groups.iter().map(Group::to_json)),
+            false => table::print(groups_table(&groups).lines()),
         };
     }
     sort_rows(&mut chosen, args.sort, &opened);
     chosen.truncate(limit);
     match args.json {
-        true => crate::print_json(&chosen.iter().map(|row| row.to_json(&opened)).collect()),
-        false => crate::print(&rows_text(&chosen, args.stuck, &opened)),
+        true => table::print_json(chosen.iter().map(|row| row.to_json(&opened))),
+        false if args.stuck => table::print(with_stacks(&chosen, &opened)),
+        false => table::print(rows_table(&chosen, &opened).lines()),
     }
 }
 
@@ -161,7 +162,7 @@ impl Row<'_> {
     }
 }
 
-fn rows_text(rows: &[Row<'_>], with_stacks: bool, opened: &Opened) -> String {
+fn rows_table(rows: &[Row<'_>], opened: &Opened) -> Table {
     let names = &opened.names;
     let mut table = Table::new(vec![
         Column::Numbers("id"),
@@ -196,17 +197,18 @@ fn rows_text(rows: &[Row<'_>], with_stacks: bool, opened: &Opened) -> String {
         cells.push(now.map_or_else(dash, |slice| show::line(names, slice.stack)));
         table.add(cells);
     }
-    let mut text = String::new();
+    table
+}
+
+/// The rows, and after each the stack at which it is.
+fn with_stacks(rows: &[Row<'_>], opened: &Opened) -> impl Iterator<Item = String> {
+    let lines: Vec<String> = rows_table(rows, opened).lines().collect();
     let stacks = std::iter::once(None).chain(rows.iter().map(|row| show::now(row.goroutine)));
-    for (line, slice) in table.lines().into_iter().zip(stacks) {
-        text += &line;
-        text.push('\n');
-        let Some(slice) = slice.filter(|_| with_stacks) else { continue };
-        for call in show::calls(names, slice.stack) {
-            text += &format!("    {call}\n");
-        }
-    }
-    text
+    lines.into_iter().zip(stacks).flat_map(|(line, slice)| {
+        let calls = slice.map(|slice| show::calls(&opened.names, slice.stack));
+        let calls = calls.into_iter().flatten().map(|call| format!("    {call}"));
+        std::iter::once(line).chain(calls)
+    })
 }
 
 /// Goroutines that began with the same function.
@@ -261,7 +263,7 @@ impl Group<'_> {
     }
 }
 
-fn groups_text(groups: &[Group<'_>]) -> String {
+fn groups_table(groups: &[Group<'_>]) -> Table {
     let mut table = Table::new(vec![
         Column::Words("function"),
         Column::Numbers("goroutines"),
@@ -280,5 +282,5 @@ fn groups_text(groups: &[Group<'_>]) -> String {
         cells.extend(states.map(|state| time(group.times.of(state))));
         table.add(cells);
     }
-    table.text()
+    table
 }

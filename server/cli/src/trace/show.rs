@@ -58,8 +58,11 @@ impl<'n> Site<'n> {
         sites.find(own).or_else(|| names.top(stack).map(|frame| Self::new(names, frame)))
     }
 
-    /// Name of the file and line, as `main.go:12`.
+    /// Name of the file and line, as `main.go:12`; a dash where they are not known.
     pub(super) fn short(&self) -> String {
+        if self.file.is_empty() {
+            return NOTHING.to_owned();
+        }
         // Both kinds of slashes, whatever system the program ran on.
         let base = self.file.rsplit(['/', '\\']).next().unwrap_or(self.file);
         format!("{base}:{}", self.line)

@@ -162,7 +162,7 @@ fn waits_text(
     for ((function, site, reason), (count, spent)) in rows.into_iter().take(ROWS) {
         let site = site.map_or_else(|| show::NOTHING.to_owned(), |site| site.short());
         let row = [function.to_owned(), site, reason.to_owned(), count.to_string(), time(spent)];
-        table.add(row.into());
+        table.add(row);
     }
     let more = if n_more > 0 { format!("and {n_more} more\n") } else { String::new() };
     table.text() + &more

@@ -1,9 +1,17 @@
-//! Rows of text in columns.
+//! Rows of text in columns, and rows of JSON.
 
-/// A table: the first row holds the names of its columns.
+use std::io::{BufWriter, ErrorKind, Write};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// A table: the first row holds the names of its columns. All cells are one text, since there may
+/// be millions.
 pub(super) struct Table {
     columns: Vec<Column>,
-    rows: Vec<Vec<String>>,
+    widths: Vec<usize>,
+    cells: String,
+    ends: Vec<usize>,
 }
 
 /// A column's name, and which way it leans.
@@ -19,38 +27,79 @@ use Column::{Numbers, Words};
 impl Table {
     /// A table without rows.
     pub(super) fn new(columns: Vec<Column>) -> Self {
-        let names = columns.iter().map(|(Words(name) | Numbers(name))| (*name).to_owned());
-        let rows = vec![names.collect()];
-        Self { columns, rows }
+        let names: Vec<_> = columns.iter().map(|(Words(name) | Numbers(name))| *name).collect();
+        let widths = vec![0; columns.len()];
+        let mut table = Self { columns, widths, cells: String::new(), ends: Vec::new() };
+        table.add(names);
+        table
     }
 
-    /// Adds a row.
-    pub(super) fn add(&mut self, row: Vec<String>) {
-        self.rows.push(row);
+    /// Adds a row: a cell for each column.
+    pub(super) fn add<S: AsRef<str>>(&mut self, row: impl IntoIterator<Item = S>) {
+        for (cell, width) in row.into_iter().zip(&mut self.widths) {
+            let cell = cell.as_ref();
+            *width = cell.chars().count().max(*width);
+            self.cells += cell;
+            self.ends.push(self.cells.len());
+        }
     }
 
     /// The lines, the first with the names.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
-        let line = |row: &Vec<String>| {
-            let cells = row.iter().zip(&self.columns).zip(&widths);
-            let padded = cells.map(|((cell, column), &width)| match column {
-                Words(_) => format!("{cell:width$}"),
-                Numbers(_) => format!("{cell:>width$}"),
-            });
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        };
-        self.rows.iter().map(line).collect()
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        let mut begin = 0;
+        self.ends.chunks(self.columns.len().max(1)).map(move |ends| {
+            let mut line = String::new();
+            for ((end, column), &width) in ends.iter().zip(&self.columns).zip(&self.widths) {
+                let cell = self.cells.get(begin..*end).unwrap_or_default();
+                begin = *end;
+                line += &match column {
+                    Words(_) => format!("{cell:width$}  "),
+                    Numbers(_) => format!("{cell:>width$}  "),
+                };
+            }
+            line.truncate(line.trim_end().len());
+            line
+        })
     }
 
     /// All lines as one text.
     pub(super) fn text(&self) -> String {
-        self.lines().into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
+        self.lines().flat_map(|line| [line, "\n".to_owned()]).collect()
     }
+}
+
+/// Writes lines to standard output. A reader that has gone away is no failure.
+pub(super) fn print(lines: impl Iterator<Item = String>) -> Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let write = || {
+        for line in lines {
+            writeln!(out, "{line}")?;
+        }
+        out.flush()
+    };
+    match write() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes rows as an array of JSON, one in a line, so that they are never in memory together.
+pub(super) fn print_json(rows: impl Iterator<Item = Value>) -> Result<()> {
+    let mut rows = rows.peekable();
+    let mut open = "[";
+    print(std::iter::from_fn(move || {
+        let Some(row) = rows.next() else {
+            // An array without rows is one line.
+            return match std::mem::take(&mut open) {
+                "[" => Some("[]".to_owned()),
+                _ => None,
+            };
+        };
+        let comma = if rows.peek().is_some() { "," } else { "]" };
+        Some(format!("{}{row}{comma}", std::mem::take(&mut open)))
+    }))
 }
 
 /// Nanoseconds as a person reads them, with three digits.
@@ -81,8 +130,8 @@ mod tests {
     #[test]
     fn columns_lean_as_they_are_told() {
         let mut table = Table::new(vec![Words("name"), Numbers("n"), Words("")]);
-        table.add(vec!["µ".to_owned(), "10".to_owned(), "end".to_owned()]);
-        table.add(vec!["longer".to_owned(), "2".to_owned(), String::new()]);
+        table.add(["µ", "10", "end"]);
+        table.add(["longer", "2", ""]);
         assert_eq!(table.text(), "name     n\nµ       10  end\nlonger   2\n");
     }
 
