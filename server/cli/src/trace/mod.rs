@@ -39,7 +39,8 @@ pub(crate) enum TraceCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct FileArgs {
-    /// The trace; - is standard input
+    /// The trace, as `go test -trace`, `runtime/trace`, `/debug/pprof/trace` or a flight recorder
+    /// wrote it; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
