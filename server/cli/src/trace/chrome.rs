@@ -279,7 +279,7 @@ impl Writer<'_> {
             };
             let time = micros(*time);
             self.put(format_args!(
-                "{{\"ph\":\"C\",\"name\":\"{name}\",\"pid\":{RUNTIME},\"tid\":0,\"ts\":{time},\"args\":{{\"{unit}\":{value}}}}}"
+                "{{\"ph\":\"C\",\"cat\":\"runtime\",\"name\":\"{name}\",\"pid\":{RUNTIME},\"tid\":0,\"ts\":{time},\"args\":{{\"{unit}\":{value}}}}}"
             ))?;
         }
         Ok(())
