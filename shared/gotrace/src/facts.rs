@@ -235,7 +235,8 @@ impl Counter {
         life.hash = hash(life.hash, names.text(reason).as_bytes());
         if life.since != 0 && !matches!(from, GoState::Undetermined | GoState::NotExist) {
             let waits = waits(from, life.reason);
-            *self.spent.entry((from, waits)).or_default() += event.time - life.since;
+            let spent = self.spent.entry((from, waits)).or_default();
+            *spent = spent.saturating_add(event.time - life.since);
         }
         match from {
             GoState::NotExist => {
@@ -291,7 +292,8 @@ impl Counter {
         for life in self.lives.values() {
             if life.since != 0 && !life.ended {
                 let key = (life.state, waits(life.state, life.reason));
-                *self.spent.entry(key).or_default() += facts.last - life.since;
+                let spent = self.spent.entry(key).or_default();
+                *spent = spent.saturating_add(facts.last - life.since);
             }
         }
         let mut kinds = Counts::new();
@@ -341,7 +343,8 @@ impl Counter {
             if state == GoState::Waiting {
                 name = format!("{name}:{}", waits_name(reason, names));
             }
-            *facts.state_time.entry(name).or_default() += time;
+            let sum = facts.state_time.entry(name).or_default();
+            *sum = sum.saturating_add(time);
         }
         facts
     }

@@ -54,7 +54,7 @@ pub(super) fn write(opened: &Opened, delay: Delay, out: &mut dyn Write) -> Resul
             if end != u64::MAX && delay.is_meant(&opened.names, slice) {
                 let (count, spent) = delays.entry(stack(opened, go, goroutine, slice)).or_default();
                 *count += 1;
-                *spent += end.saturating_sub(slice.begin);
+                *spent = spent.saturating_add(end.saturating_sub(slice.begin));
             }
         }
     }

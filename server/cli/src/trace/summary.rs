@@ -181,7 +181,7 @@ fn waits(opened: &Opened) -> String {
                 let end = goroutine.track.end(index, opened.trace.duration);
                 let (count, spent) = waits.entry(wait(opened, function, slice)).or_default();
                 *count += 1;
-                *spent += end.saturating_sub(slice.begin);
+                *spent = spent.saturating_add(end.saturating_sub(slice.begin));
             }
         }
     }
@@ -239,7 +239,7 @@ fn runtime(opened: &Opened) -> String {
         let spent = span.end.unwrap_or(opened.trace.duration).saturating_sub(span.begin);
         let (count, all, longest) = spans.entry(range_name(span.range, &opened.names)).or_default();
         *count += 1;
-        *all += spent;
+        *all = spent.saturating_add(*all);
         *longest = spent.max(*longest);
     }
     if spans.is_empty() {

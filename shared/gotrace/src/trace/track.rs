@@ -37,7 +37,7 @@ impl StateTimes {
 
     /// The time in all of them.
     pub fn sum(&self) -> u64 {
-        self.0.iter().sum()
+        self.0.iter().fold(0, |sum, time| sum.saturating_add(*time))
     }
 
     /// The state with most of the time; none where there is no time at all.
