@@ -33,6 +33,10 @@ pub(super) struct Arguments {
     pub flow: bool,
     /// Whether programs that don't use the network get push mode, too.
     pub push: bool,
+    /// Whether channel operations are recorded.
+    pub channels: bool,
+    /// The file for them, of `run` and `test`.
+    pub channels_file: Option<OsString>,
     /// Whether the user asks for help.
     pub help: bool,
     /// Directory to change to first.
@@ -82,6 +86,15 @@ impl Arguments {
                 Some("--flow" | "--flow=on") => parsed.flow = true,
                 Some("--flow=off") => parsed.flow = false,
                 Some("--push") => parsed.push = true,
+                Some("--channels") => parsed.channels = true,
+                Some(flag) if flag.starts_with("--channels=") => {
+                    let file = &flag["--channels=".len()..];
+                    if file.is_empty() || verb == Verb::Build {
+                        let why = "a program that is built is told by COVERGLASS_CHANNELS";
+                        return Err(GoError::Usage(format!("{flag}: {why}")));
+                    }
+                    (parsed.channels, parsed.channels_file) = (true, Some(file.into()));
+                }
                 Some("--help" | "-help" | "-h") => parsed.help = true,
                 Some(flag) if flag.starts_with("--flow=") => {
                     return Err(GoError::Usage(format!("{flag}: only on and off")));

@@ -33,6 +33,9 @@ pub enum GoError {
     /// The cover tool failed or wrote something unexpected.
     #[error("{0}")]
     Cover(String),
+    /// Records of channel operations could not be placed.
+    #[error("channel operations can't be recorded: {0}")]
+    Channels(String),
     /// The cover tool's meta-data can't be read.
     #[error("meta-data of go tool cover: {0}")]
     Meta(#[from] ReadError),

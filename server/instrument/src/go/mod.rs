@@ -11,6 +11,7 @@
 //! (`src/runtime`).
 
 mod arguments;
+mod channels;
 mod error;
 mod overlay;
 mod packages;
@@ -34,11 +35,14 @@ pub use program::attend;
 use crate::cache;
 use crate::collector::{self, Bound};
 use arguments::Arguments;
+use channels::Channels;
 use overlay::{Instrumenter, Overlay};
 use packages::{Listed, Selection};
 use rewrite::Style;
 use toolchain::Toolchain;
 
+/// Variable that tells a program where to write its channel operations.
+const CHANNELS: &str = "COVERGLASS_CHANNELS";
 /// Exit code when the command could not be done.
 const FAILED: i32 = 2;
 
@@ -151,6 +155,15 @@ impl Build {
         };
         let selection = packages::select(&listed, &arguments, &toolchain)?;
         let cache = cache::directory();
+        let channels = arguments
+            .channels
+            .then(|| {
+                Channels::prepare(verb, &arguments, &toolchain, user_path.as_deref(), &cache)
+            })
+            .transpose()?;
+        if arguments.channels {
+            complain_of_old(&selection);
+        }
         let instrumenter = Instrumenter {
             toolchain: &toolchain,
             cover: toolchain.cover()?,
@@ -163,6 +176,7 @@ impl Build {
             },
             runtime_paths: toolchain.free_paths(),
             user: &user,
+            channels,
         };
         let (overlays, failures) = instrumenter.run(&selection.packages)?;
         complain(&selection);
@@ -203,7 +217,27 @@ impl Build {
         }
         let wrapper = self.arguments.exec.as_ref().map(|exec| exec.to_string_lossy());
         let wrapper = toolchain::split_quoted(&wrapper.unwrap_or_default());
-        program::run(&program, &wrapper, &self.arguments.program, &self.toolchain.directory)
+        let environment = self.channels_file()?.map(|path| (CHANNELS, path));
+        let directory = &self.toolchain.directory;
+        program::run(&program, &wrapper, &self.arguments.program, directory, environment)
+    }
+
+    /// Where the program is to write its channel operations. What is there is removed: programs
+    /// never touch a file that they didn't make.
+    fn channels_file(&self) -> Result<Option<PathBuf>, GoError> {
+        let named = self.arguments.channels_file.as_ref();
+        let told = std::env::var_os(CHANNELS).is_some_and(|path| !path.is_empty());
+        if !self.arguments.channels || (named.is_none() && told) {
+            return Ok(None);
+        }
+        let file = named.map_or("out.channels".as_ref(), OsString::as_os_str);
+        let path = self.toolchain.directory.join(file);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(GoError::file(&path)(error))
+            }
+            _ => Ok(Some(path)),
+        }
     }
 
     /// Compiles and vets first, because what `go test` says then can't be taken back.
@@ -239,6 +273,9 @@ impl Build {
             self.blame(&failed);
         }
         let mut go = self.go_command("test")?;
+        if let Some(path) = self.channels_file()? {
+            go.env(CHANNELS, path);
+        }
         let mut code = 0;
         if let Some(vetted) = unvetted {
             go.arg("-vet=off");
@@ -419,6 +456,16 @@ fn complain(selection: &Selection) {
     }
 }
 
+/// Says which packages are in a language too old for records of channel operations.
+fn complain_of_old(selection: &Selection) {
+    let old = selection.packages.iter().filter(|package| Channels::refuses(package));
+    let names: Vec<&str> = old.map(|package| package.path.as_str()).collect();
+    if !names.is_empty() {
+        let why = "go.mod says that they are older than Go 1.18";
+        eprintln!("coverglass: channel operations not recorded ({why}): {}", names.join(" "));
+    }
+}
+
 /// The user's command line without what is ours.
 fn plain_words(arguments: &Arguments) -> Vec<OsString> {
     let mut words = Vec::new();
@@ -465,14 +512,22 @@ fn help(verb: Verb) -> String {
         }
         Verb::Build => "",
     };
+    let (file, into) = match verb {
+        Verb::Build => {
+            ("", ", where the program runs with\n               COVERGLASS_CHANNELS=FILE")
+        }
+        Verb::Run => ("[=FILE]", ", in FILE (out.channels)"),
+        Verb::Test => ("[=FILE]", ", in FILE (out.channels; %p: process id)"),
+    };
     format!(
-        "Usage: coverglass {name} [--flow=on|off] [--push] {arguments}
+        "Usage: coverglass {name} [--flow=on|off] [--push] [--channels{file}] {arguments}
 
 Does what `go {name}` does, with the same flags, directory, environment and outputs. What it
 builds counts its units while it runs, where `coverglass serve` sees them.
 
   --flow=off   no switches for flow tracing at function entries (default: on)
   --push       link push mode even if the program doesn't use the network
+  --channels   also record every operation on a channel{into}
 
 Of go's flags, -coverpkg chooses the packages (default: the main module) and -covermode how to
 count (set, count or atomic; default: count, atomic with -race).{note}

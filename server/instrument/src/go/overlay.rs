@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use wire::SourceId;
 
 use super::GoError;
+use super::channels::Channels;
 use super::packages::Package;
 use super::place::{Placed, Source, place};
 use super::rewrite::{Names, Style};
@@ -18,16 +19,17 @@ use super::toolchain::{Toolchain, clean};
 use crate::cache;
 
 /// Part of every key: other code writes other files.
-const GENERATION: &str = concat!("6 ", env!("CARGO_PKG_VERSION"));
+const GENERATION: &str = concat!("7 ", env!("CARGO_PKG_VERSION"));
 const MANIFEST: &str = "manifest.json";
 
 /// The Go files of the runtime package.
-const RUNTIME: [(&str, &str); 5] = [
+const RUNTIME: [(&str, &str); 6] = [
     ("target.go", include_str!("../runtime/target.go")),
     ("target_linux.go", include_str!("../runtime/target_linux.go")),
     ("target_darwin.go", include_str!("../runtime/target_darwin.go")),
     ("limit.go", include_str!("../runtime/limit.go")),
     ("flow.go", include_str!("../runtime/flow.go")),
+    ("channels.go", include_str!("../runtime/channels.go")),
 ];
 /// Push mode, a package of its own.
 const PUSH: (&str, &str) = ("push.go", include_str!("../runtime/push.go"));
@@ -62,6 +64,8 @@ pub(super) struct Instrumenter<'a> {
     pub runtime_paths: [&'static str; 2],
     /// The user's own overlay.
     pub user: &'a Overlay,
+    /// What places records of channel operations, if they are wanted.
+    pub channels: Option<Channels>,
 }
 
 /// A package that could not be instrumented, and why.
@@ -177,7 +181,10 @@ impl Instrumenter<'_> {
             cache::write_directory(&directory, |directory| {
                 let work = directory.join("work");
                 fs::create_dir(&work)?;
-                let placed = place(&self.cover, &work, package, &sources, &others, &names)?;
+                let mut placed = place(&self.cover, &work, package, &sources, &others, &names)?;
+                if let Some(channels) = self.channels(package) {
+                    channels.place(package, &sources, &names, &mut placed)?;
+                }
                 fs::remove_dir_all(&work)?;
                 write_package(directory, &sources, &placed)
             })?;
@@ -190,6 +197,11 @@ impl Instrumenter<'_> {
             (source.path.clone(), directory.join(source.path.file_name().unwrap_or_default()))
         });
         Ok(Overlay { replace: replace.collect() })
+    }
+
+    /// What places records in this package.
+    fn channels(&self, package: &Package) -> Option<&Channels> {
+        self.channels.as_ref().filter(|_| !Channels::refuses(package))
     }
 
     fn source(&self, path: &Path) -> Result<Source, GoError> {
@@ -257,7 +269,11 @@ impl Instrumenter<'_> {
             names.push.clone().unwrap_or_default(),
             format!("{:?} {} {} {}", style.mode, style.flow, style.pointer, style.slack),
         ];
-        if package.local {
+        if let Some(channels) = self.channels(package) {
+            parts.push(channels.key(package));
+        }
+        // Records name the files that they are in.
+        if package.local || self.channels.is_some() {
             parts.push(package.directory.to_string_lossy().into_owned());
         }
         for source in sources {

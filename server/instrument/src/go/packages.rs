@@ -43,6 +43,7 @@ pub(super) struct Listed {
 struct Module {
     path: String,
     main: bool,
+    go_version: String,
 }
 
 /// A package that is to be instrumented.
@@ -64,6 +65,10 @@ pub(super) struct Package {
     pub test_files: Vec<PathBuf>,
     /// Whether it is a list of files: profiles then name them by their absolute paths.
     pub local: bool,
+    /// Import paths of what it imports.
+    pub imports: Vec<String>,
+    /// Version of the language that its module is in; empty if that is the toolchain's.
+    pub go_version: String,
     /// Whether push mode is linked here: the program uses the network anyway, or asked for it.
     pub push: bool,
 }
@@ -205,6 +210,8 @@ pub(super) fn select(
             files,
             test_files: Vec::new(),
             local: path == "command-line-arguments",
+            imports: package.imports.clone(),
+            go_version: package.module.as_ref().map_or(String::new(), |m| m.go_version.clone()),
             push: package.name == "main" && (arguments.push || uses_network(package)),
         };
         let entry = chosen.entry(package.dir.join(path)).or_insert_with(new);

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use super::GoError;
@@ -14,6 +14,7 @@ pub(super) fn run(
     wrapper: &[String],
     arguments: &[OsString],
     directory: &Path,
+    environment: Option<(&str, PathBuf)>,
 ) -> Result<i32, GoError> {
     let mut command = match wrapper.split_first() {
         Some((first, rest)) => {
@@ -23,7 +24,7 @@ pub(super) fn run(
         }
         None => Command::new(program),
     };
-    command.args(arguments).current_dir(directory);
+    command.args(arguments).current_dir(directory).envs(environment);
     Ok(report(attend(&mut command, |_| {}).map_err(GoError::file(program))?))
 }
 
