@@ -3,6 +3,7 @@
 mod archive;
 mod attach;
 mod build;
+mod channels;
 mod collector;
 mod covdata;
 mod damage;

@@ -23,12 +23,14 @@
 #![deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 #![cfg_attr(test, allow(clippy::indexing_slicing))]
 
+pub mod channels;
 mod cursor;
 pub mod error;
 pub mod event;
 pub mod facts;
 mod generation;
 pub mod limits;
+pub mod messages;
 pub mod names;
 mod order;
 mod raw;
@@ -37,6 +39,7 @@ mod scheduler;
 pub mod trace;
 pub mod wake;
 
+pub use channels::{Channels, ChannelsError};
 pub use error::{Loss, Losses, TraceError};
 pub use event::{Event, What};
 pub use generation::Clock;

@@ -152,7 +152,8 @@ impl Channels {
             files: files.collect(),
             exports: &self.exports,
         };
-        let failed = |source| GoError::Json { what: "placing of channel operations".into(), source };
+        let failed =
+            |source| GoError::Json { what: "placing of channel operations".into(), source };
         let bytes = serde_json::to_vec(&request).map_err(failed)?;
         let mut child = Command::new(&self.program)
             .stdin(Stdio::piped())

@@ -157,9 +157,7 @@ impl Build {
         let cache = cache::directory();
         let channels = arguments
             .channels
-            .then(|| {
-                Channels::prepare(verb, &arguments, &toolchain, user_path.as_deref(), &cache)
-            })
+            .then(|| Channels::prepare(verb, &arguments, &toolchain, user_path.as_deref(), &cache))
             .transpose()?;
         if arguments.channels {
             complain_of_old(&selection);

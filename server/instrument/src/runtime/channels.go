@@ -147,6 +147,10 @@ func openChannels() {
 			break
 		}
 	}
+	size := headerBytes + channelChunks*chunkBytes
+	if uint64(size) > fileLimit() {
+		return
+	}
 	flags := syscall.O_CREAT | syscall.O_EXCL | syscall.O_RDWR | syscall.O_CLOEXEC
 	fd, err := syscall.Open(name, flags, 0600)
 	if err != nil {
@@ -154,7 +158,6 @@ func openChannels() {
 			return
 		}
 	}
-	size := headerBytes + channelChunks*chunkBytes
 	if !reserve(fd, 0, headerBytes) {
 		syscall.Close(fd)
 		return
