@@ -13,7 +13,8 @@ const PIECE: f64 = (1 << 20) as f64;
 /// Reads a trace.
 pub(crate) fn read(name: &str, blob: &Blob) -> Result<Opened, String> {
     let fail = |reason: &dyn std::fmt::Display| format!("cannot read {name}: {reason}");
-    let files = FileReaderSync::new().map_err(|_| fail(&"this browser lets no worker read files"))?;
+    let files =
+        FileReaderSync::new().map_err(|_| fail(&"this browser lets no worker read files"))?;
     let mut reader = Reader::new();
     let mut trace = Trace::default();
     let all = blob.size();

@@ -119,6 +119,10 @@ struct Moment<'a> {
     low: i64,
     /// It was not after this.
     high: i64,
+    /// It was hardly before this.
+    early: i64,
+    /// It was hardly after this.
+    late: i64,
     /// When it was, as far as that is known.
     time: i64,
     /// Its place among all.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::Moment;
+use super::{Moment, known};
 use crate::channels::{Channels, Did};
 use crate::event::{GoId, GoState};
 use crate::trace::{Edge, Go, Trace};
@@ -12,6 +12,8 @@ use crate::wake::Wake;
 
 /// The trace's clock ticks this often, in ns.
 const TICK: i64 = 64;
+/// An operation that wakes a goroutine is recorded this much later, in ns.
+const RECORDED: i64 = 128;
 /// An operation on a channel that is ready takes no longer than this, in ns, unless its goroutine
 /// is interrupted.
 const QUICK: i64 = 2_000;
@@ -28,7 +30,17 @@ pub(super) fn of<'a>(channels: &'a Channels, trace: Option<&Trace>) -> Vec<Momen
         let begin = operation.begin.map(|begin| begin.saturating_sub(origin));
         let low = begin.or(before).unwrap_or(i64::MIN).max(before.unwrap_or(i64::MIN)).min(high);
         let time = high;
-        moments.push(Moment { operation, low, high, time, index, certain: false, partner: None });
+        moments.push(Moment {
+            operation,
+            low,
+            high,
+            early: low,
+            late: high,
+            time,
+            index,
+            certain: false,
+            partner: None,
+        });
     }
     if let Some(trace) = trace {
         bind(&mut moments, trace);
@@ -65,8 +77,8 @@ fn bind(moments: &mut [Moment<'_>], trace: &Trace) {
         for at in [Some(index), other].into_iter().flatten() {
             if let Some(moment) = moments.get_mut(at) {
                 (moment.time, moment.certain) = (time, true);
-                moment.low = moment.low.max(time.saturating_sub(TICK)).min(moment.high);
-                moment.high = moment.high.min(time.saturating_add(TICK)).max(moment.low);
+                moment.early = moment.low.max(time.saturating_sub(TICK)).min(moment.high);
+                moment.late = moment.high.min(time.saturating_add(TICK)).max(moment.early);
             }
         }
         let Some(other) = other else { continue };
@@ -94,6 +106,9 @@ fn woke<'e>(moment: &Moment<'_>, edges: &[&'e Edge]) -> Option<&'e Edge> {
 }
 
 /// The operation on the other side, among those of the goroutine that did the waking.
+///
+/// It was recorded a little after the wake-up. The trace's clock is coarse, and times in it are
+/// moved where the order demands it, so the operations before and after may be possible, too.
 fn partner(
     moments: &[Moment<'_>],
     list: &[usize],
@@ -103,23 +118,25 @@ fn partner(
 ) -> Option<usize> {
     let own = moments.get(index)?.operation;
     let wanted = if own.did == Did::Send { Did::Receive } else { Did::Send };
+    let handed_over = own.did == Did::Receive || own.capacity == 0;
     let end = |at: &usize| moments.get(*at).map_or(i64::MAX, |m| m.operation.end);
-    // By the clock of the operations.
-    let time_by_clock = time.saturating_add(origin).saturating_sub(TICK);
-    let first = list.partition_point(|at| end(at) < time_by_clock);
-    let near = list.get(first..)?.iter().take(4);
-    near.filter_map(|at| moments.get(*at))
-        .take_while(|m| m.low.saturating_sub(TICK) <= time || m.certain)
-        .find(|m| {
-            m.operation.did == wanted
-                && m.operation.channel == own.channel
-                && m.low.saturating_sub(TICK) <= time
-                && m.partner.is_none()
-        })
-        .map(|m| m.index)
+    let time_by_clock = time.saturating_add(origin);
+    let first = list.partition_point(|at| end(at) < time_by_clock.saturating_sub(TICK));
+    let near = list.get(first..)?.iter().take(4).filter_map(|at| moments.get(*at));
+    let possible = near.filter(|moment| {
+        let same = !handed_over
+            || known(own).zip(known(moment.operation)).is_none_or(|(one, other)| one == other);
+        same && moment.operation.did == wanted
+            && moment.operation.channel == own.channel
+            && moment.low <= time.saturating_add(TICK)
+            && moment.partner.is_none()
+    });
+    let usual = time_by_clock.saturating_add(RECORDED);
+    let found = possible.min_by_key(|moment| moment.operation.end.abs_diff(usual));
+    found.map(|moment| moment.index)
 }
 
-/// Leaves out the time in which an operation can't have been, since its goroutine has been running
+/// Leaves out the time in which an operation has hardly been, since its goroutine has been running
 /// for longer than one takes.
 fn narrow(moment: &mut Moment<'_>, trace: &Trace, go: Go) {
     let Some(goroutine) = trace.goroutine(go) else { return };
@@ -130,6 +147,6 @@ fn narrow(moment: &mut Moment<'_>, trace: &Trace, go: Go) {
     };
     let quick = moment.high.saturating_sub(QUICK);
     if slice.state == GoState::Running && slice.begin.cast_signed() <= quick {
-        moment.low = moment.low.max(quick);
+        moment.early = moment.low.max(quick);
     }
 }

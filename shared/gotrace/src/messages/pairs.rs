@@ -84,7 +84,7 @@ pub(super) fn of(
         let grade = match rival.filter(|rival| rival.low.saturating_sub(TICK) <= receive.high) {
             None => Grade::Exact,
             Some(rival) => {
-                let after = |first: &Moment<'_>, second: &Moment<'_>| first.high < second.low;
+                let after = |first: &Moment<'_>, second: &Moment<'_>| first.late < second.early;
                 let follows = follower.and_then(|at| receives.get(at));
                 if after(send, rival) && follows.is_none_or(|follows| after(receive, follows)) {
                     Grade::Ordered
