@@ -67,11 +67,12 @@ pub(super) fn of(
     channel.unreceived += by_index.len() as u64;
     sends.sort_by_key(|moment| (moment.time, moment.index));
     receives.sort_by_key(|moment| (moment.time, moment.index));
-    let followers = followers(&receives);
+    let sent_apart = apart(&sends);
+    let received_apart = apart(&receives);
     let mut waiting = Waiting::of(&sends);
-    for (receive, follower) in receives.iter().zip(followers) {
+    for (receive, received_apart) in receives.iter().zip(received_apart) {
         let found = waiting.take(&sends, receive);
-        let Some((send, rival)) = found else {
+        let Some((at, send, rival)) = found else {
             let zero = receive.operation.value.bits == 0 && receive.operation.ok.is_none();
             let closed = channel.closed.is_some_and(|closed| closed.time <= receive.high);
             if zero && closed {
@@ -83,32 +84,44 @@ pub(super) fn of(
         };
         let grade = match rival.filter(|rival| rival.low.saturating_sub(TICK) <= receive.high) {
             None => Grade::Exact,
-            Some(rival) => {
-                let after = |first: &Moment<'_>, second: &Moment<'_>| first.late < second.early;
-                let follows = follower.and_then(|at| receives.get(at));
-                if after(send, rival) && follows.is_none_or(|follows| after(receive, follows)) {
-                    Grade::Ordered
-                } else {
-                    Grade::Ambiguous
-                }
-            }
+            Some(_) if received_apart && sent_apart.get(at) == Some(&true) => Grade::Ordered,
+            Some(_) => Grade::Ambiguous,
         };
         push(send, receive, grade);
     }
     channel.unreceived += waiting.taken.iter().filter(|taken| !**taken).count() as u64;
 }
 
-/// For each receive, the next one of the same value.
-fn followers(receives: &[&Moment<'_>]) -> Vec<Option<usize>> {
-    let mut last: HashMap<Option<u64>, usize, FixedState> = HashMap::default();
-    let mut found: Vec<Option<usize>> = receives
+/// Whether each operation was at another time than all others of the same value.
+fn apart(moments: &[&Moment<'_>]) -> Vec<bool> {
+    let mut order: Vec<(Option<u64>, i64, usize)> = moments
         .iter()
         .enumerate()
-        .rev()
-        .map(|(at, receive)| last.insert(known(receive.operation), at))
+        .map(|(at, moment)| (known(moment.operation), moment.early, at))
         .collect();
-    found.reverse();
-    found
+    order.sort_unstable();
+    let mut apart = vec![true; moments.len()];
+    let mut mark = |at: usize| {
+        if let Some(apart) = apart.get_mut(at) {
+            *apart = false;
+        }
+    };
+    // The one before that ends last, of the same value.
+    let mut last: Option<(Option<u64>, i64, usize)> = None;
+    for (value, early, at) in order {
+        let late = moments.get(at).map_or(early, |moment| moment.late);
+        match last.filter(|(before, ..)| *before == value) {
+            Some((_, end, before)) if end >= early => {
+                mark(before);
+                mark(at);
+                if late > end {
+                    last = Some((value, late, at));
+                }
+            }
+            _ => last = Some((value, late, at)),
+        }
+    }
+    apart
 }
 
 impl Waiting {
@@ -129,7 +142,7 @@ impl Waiting {
         &mut self,
         sends: &[&'s Moment<'m>],
         receive: &Moment<'_>,
-    ) -> Option<(&'s Moment<'m>, Option<&'s Moment<'m>>)> {
+    ) -> Option<(usize, &'s Moment<'m>, Option<&'s Moment<'m>>)> {
         let taken = &self.taken;
         let same = known(receive.operation).map(|bits| {
             let queue = self.by_value.get_mut(&bits)?;
@@ -149,7 +162,7 @@ impl Waiting {
             *taken = true;
         }
         let rival = first(queue, &self.taken);
-        Some((*send, rival.and_then(|at| sends.get(at).copied())))
+        Some((at, *send, rival.and_then(|at| sends.get(at).copied())))
     }
 }
 

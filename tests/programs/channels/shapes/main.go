@@ -1,3 +1,5 @@
+// Command shapes uses channels in every form that the language has, and prints what comes of it.
+// Its argument chooses how it ends.
 package main
 
 import (
@@ -105,8 +107,106 @@ loop:
 	case int:
 		fmt.Println("int", q)
 	}
+	fair()
 	if len(os.Args) > 1 {
+		end(os.Args[1], d)
+	}
+}
+
+// fair counts how often a select with two ready cases takes the first one.
+func fair() {
+	a, b, first := make(chan int, 1), make(chan int, 1), 0
+	for range 1000 {
+		a <- 1
+		b <- 1
+		select {
+		case <-a:
+			first++
+			<-b
+		case <-b:
+			<-a
+		}
+	}
+	fmt.Println("fair", 350 < first && first < 650)
+	// Of the same channel twice, and of one that is nil.
+	var none chan int
+	a <- 2
+	select {
+	case x := <-a:
+		fmt.Println(x)
+	case x := <-a:
+		fmt.Println(x)
+	case none <- 1:
+	case <-none:
+	}
+again:
+	select {
+	case a <- 3:
+		goto again
+	default:
+	}
+	fmt.Println(len(a), <-a)
+}
+
+func end(how string, d chan int) {
+	var none chan int
+	switch how {
+	case "closed":
 		close(d)
 		d <- 1
+	case "again":
+		close(d)
+		close(d)
+	case "nil":
+		close(none)
+	case "select":
+		close(d)
+		select {
+		case d <- 1:
+		case <-none:
+		}
+	case "receive":
+		<-none
+	case "send":
+		none <- 1
+	case "range":
+		for range none {
+		}
+	case "nobody":
+		select {
+		case x, ok := <-none:
+			fmt.Println(x, ok)
+		case none <- 2:
+		}
+	case "racy":
+		shared := 0
+		done := make(chan bool)
+		for range 2 {
+			go func() {
+				for range 1000 {
+					shared++
+				}
+				done <- true
+			}()
+		}
+		<-done
+		<-done
+	case "ordered":
+		shared := 0
+		token, done := make(chan bool, 1), make(chan bool)
+		for range 4 {
+			go func() {
+				for range 100 {
+					token <- true
+					shared++
+					<-token
+				}
+				done <- true
+			}()
+		}
+		for range 4 {
+			<-done
+		}
+		fmt.Println(shared)
 	}
 }
