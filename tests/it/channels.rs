@@ -113,12 +113,6 @@ struct Score {
     ambiguous: usize,
 }
 
-impl Score {
-    fn percent(&self) -> f64 {
-        100.0 * self.right as f64 / self.all as f64
-    }
-}
-
 fn score(played: &Played, trace: Option<&Trace>) -> Score {
     let messages = Messages::of(&played.channels, trace);
     let mut score = Score { all: played.truth.len(), ..Score::default() };

@@ -413,14 +413,14 @@ func Default(op *Op, site Site) {
 	}
 }
 
-// begin notes the channel. The clock is only read where the operation may have to wait: a reader
-// bounds the others by what their goroutine did before.
+// begin notes the channel. The clock is only read where the operation may have to wait, and not for
+// every case of a select: a reader bounds the others by what their goroutine did before.
 //
 //go:norace
 func begin(op *Op, site Site, channel unsafe.Pointer, flags uint8) {
 	op.channel, op.site, op.flags, op.begun = uintptr(channel), site, flags&^later, 0
 	op.bits, op.kind, op.size, op.text = 0, kindOther, 0, 0
-	if flags&(flagRange|later) == 0 {
+	if flags&(flagRange|flagSelect|later) == 0 {
 		stamp(op, false)
 	}
 }

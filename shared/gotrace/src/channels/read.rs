@@ -26,7 +26,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Channels, ChannelsError> {
         version => return Err(ChannelsError::Version(version)),
     }
     for (place, what, expected) in
-        [(16, "chunks of bytes", CHUNK_BYTES), (20, "records of bytes", RECORD_BYTES)]
+        [(16, "size of a chunk", CHUNK_BYTES), (20, "size of a record", RECORD_BYTES)]
     {
         let found = u32_at(bytes, place);
         let expected = u32::try_from(expected).unwrap_or(u32::MAX);
@@ -159,4 +159,86 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     let found = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
     found.map_or(0, |found| u32::from_le_bytes(*found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with one chunk of sites and one of these records, each behind its number.
+    fn file(records: &[[u64; 9]]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        for number in [1_u32, 4096, 1 << 16, 72] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(7_u64.to_le_bytes());
+        bytes.resize(72, 0);
+        bytes.extend(b"go1.26.8");
+        bytes.resize(HEADER_BYTES, 0);
+        let table = b"\x01\x09\x02\x04/a.g\x04main\x08chan int";
+        bytes.extend(1_u64.to_le_bytes());
+        for number in [1, u32::try_from(table.len()).unwrap(), 1, 1] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.resize(HEADER_BYTES + RECORD_BYTES, 0);
+        bytes.extend(table);
+        bytes.resize(HEADER_BYTES + CHUNK_BYTES, 0);
+        bytes.extend(2_u64.to_le_bytes());
+        bytes.resize(HEADER_BYTES + CHUNK_BYTES + RECORD_BYTES, 0);
+        for record in records {
+            bytes.extend(record.iter().flat_map(|word| word.to_le_bytes()));
+        }
+        bytes.resize(HEADER_BYTES + 2 * CHUNK_BYTES, 0);
+        bytes
+    }
+
+    const SENT: [u64; 9] =
+        [(1 << 16) + 1, 5, 0xc000, 1000, 42, 1 | 2 << 32, 3 | 1 << 32, 1 | 1 << 8 | VALUE << 16, 0];
+
+    #[test]
+    fn a_record_says_who_did_what_where_and_when() {
+        let channels = read(&file(&[SENT])).unwrap();
+        assert_eq!((channels.pid, channels.go_version.as_str()), (7, "go1.26.8"));
+        let [operation] = channels.operations[..] else { panic!("{channels:?}") };
+        assert_eq!((operation.goroutine, operation.channel), (5, 0xc000));
+        assert_eq!((operation.begin, operation.end), (Some(872), 1000));
+        assert_eq!((operation.capacity, operation.length), (3, 1));
+        assert_eq!((operation.did, operation.value.to_string()), (Did::Send, "42".into()));
+        let site = channels.site(&operation).unwrap();
+        assert_eq!((site.line, site.column, &*site.channel), (9, 2, "chan int"));
+    }
+
+    #[test]
+    fn what_is_not_whole_is_counted() {
+        let mut old = SENT;
+        old[0] = 3;
+        let mut unknown = SENT;
+        unknown[0] += 2;
+        unknown[7] = 99;
+        let channels = read(&file(&[SENT, old, unknown])).unwrap();
+        assert_eq!((channels.operations.len(), channels.torn), (1, 2));
+    }
+
+    #[test]
+    fn damage_harms_nobody() {
+        let whole = file(&[SENT; 3]);
+        for length in (0..200).chain(4000..4400).chain((0..whole.len()).step_by(997)) {
+            let _ = read(&whole[..length]);
+        }
+        for at in (0..120).chain(HEADER_BYTES..HEADER_BYTES + 140) {
+            for byte in [0, 1, 0x7f, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[at] = byte;
+                let _ = read(&damaged);
+            }
+        }
+        assert_eq!(read(b"go 1.26 trace\0\0\0"), Err(ChannelsError::NoChannels));
+        let mut newer = whole.clone();
+        newer[8] = 2;
+        assert_eq!(read(&newer), Err(ChannelsError::Version(2)));
+        let mut other = whole;
+        other[20] = 80;
+        let told = read(&other).unwrap_err().to_string();
+        assert_eq!(told, "byte 20: size of a record 80 instead of 72");
+    }
 }

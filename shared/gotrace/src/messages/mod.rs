@@ -207,3 +207,69 @@ fn identify(channels: &Channels, moments: &[Moment<'_>]) -> (Vec<Option<u32>>, V
 fn known(operation: &Operation) -> Option<u64> {
     (operation.value.kind != Kind::Unknown).then_some(operation.value.bits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Operations from lines `goroutine s|r|m|c|x channel end value`; `?` is an unknown value, and x
+    /// a receive that finds the channel closed.
+    fn messages(capacity: u32, text: &str) -> Vec<String> {
+        let mut channels = Channels::default();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [goroutine, did, channel, end, value] = words[..] else { panic!("{line}") };
+            let kind = if value == "?" { Kind::Unknown } else { Kind::Int };
+            channels.operations.push(Operation {
+                goroutine: goroutine.parse().unwrap(),
+                channel: channel.parse().unwrap(),
+                begin: None,
+                end: end.parse().unwrap(),
+                did: match did {
+                    "s" => Did::Send,
+                    "m" => Did::Make,
+                    "c" => Did::Close,
+                    _ => Did::Receive,
+                },
+                select: false,
+                range: false,
+                ok: (did == "x").then_some(false),
+                value: Value { kind, bits: value.parse().unwrap_or(0), ..Value::default() },
+                site: 0,
+                capacity,
+                length: 0,
+            });
+        }
+        let found = Messages::of(&channels, None);
+        let line = |m: &Message| {
+            format!("{} {}>{} {} {}", m.channel, m.from, m.to, m.value, m.grade.name())
+        };
+        found.messages.iter().map(line).collect()
+    }
+
+    #[test]
+    fn equal_values_belong_together_whatever_order_they_were_recorded_in() {
+        let found = messages(2, "1 s 9 10000 5\n2 s 9 10010 6\n3 r 9 20000 6\n4 r 9 20010 5");
+        assert_eq!(found, ["0 2>3 6 exact", "0 1>4 5 exact"]);
+    }
+
+    #[test]
+    fn the_first_in_is_the_first_out() {
+        let found = messages(2, "1 s 9 1000 ?\n2 s 9 2000 ?\n3 r 9 3000 ?\n3 r 9 4000 ?");
+        assert_eq!(found, ["0 1>3 ? ambiguous", "0 2>3 ? exact"]);
+    }
+
+    #[test]
+    fn an_address_is_another_channel_once_it_was_made_anew() {
+        let found = messages(
+            1,
+            "1 m 9 1 ?\n1 s 9 2 7\n1 m 9 3 ?\n2 s 9 4 7\n3 r 9 5 7\n3 c 9 6 ?\n3 x 9 7 ?",
+        );
+        assert_eq!(found, ["1 2>3 7 exact"]);
+    }
+
+    #[test]
+    fn nothing_is_received_before_it_was_sent() {
+        assert!(messages(1, "3 r 9 1000 7\n1 s 9 2000 8\n1 s 9 9000 7").is_empty());
+    }
+}
