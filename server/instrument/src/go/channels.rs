@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -23,6 +23,8 @@ use crate::cache;
 
 /// The program that places records.
 const HELPER: &str = include_str!("../helper/channels.go");
+/// Operations that a chunk of the file holds; see `src/runtime/channels.go`.
+const CHUNK_RECORDS: u64 = 65536 / 72 - 1;
 /// Generics, which the records need, came with this version.
 const OLDEST_MINOR: u32 = 18;
 
@@ -178,6 +180,22 @@ impl Channels {
         }
         Ok(())
     }
+}
+
+/// What is to be said of a file that a program should have written.
+pub(super) fn complaint(path: &Path) -> Option<String> {
+    let mut header = [0; 64];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    if let Err(error) = read {
+        let path = path.display();
+        return Some(format!("no channel operations were recorded in {path}: {error}"));
+    }
+    let word = |at: usize| header[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let chunks = word(8) >> 32;
+    let overwritten = word(48).saturating_sub(chunks).saturating_mul(CHUNK_RECORDS);
+    let lost = word(56).saturating_add(overwritten);
+    (lost > 0)
+        .then(|| format!("{} has the newest channel operations, {lost} are lost", path.display()))
 }
 
 /// Compiles the program for this machine, whatever the build is for.

@@ -215,9 +215,15 @@ impl Build {
         }
         let wrapper = self.arguments.exec.as_ref().map(|exec| exec.to_string_lossy());
         let wrapper = toolchain::split_quoted(&wrapper.unwrap_or_default());
-        let environment = self.channels_file()?.map(|path| (CHANNELS, path));
+        let file = self.channels_file()?;
+        let environment = file.clone().map(|path| (CHANNELS, path));
         let directory = &self.toolchain.directory;
-        program::run(&program, &wrapper, &self.arguments.program, directory, environment)
+        let code =
+            program::run(&program, &wrapper, &self.arguments.program, directory, environment)?;
+        if let Some(complaint) = file.and_then(|path| channels::complaint(&path)) {
+            eprintln!("coverglass run: {complaint}");
+        }
+        Ok(code)
     }
 
     /// Where the program is to write its channel operations. What is there is removed: programs
