@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -13,32 +14,39 @@ use super::glob::Glob;
 use super::open::{self, Opened};
 use super::show::Site;
 use super::table::{self, Column, Table, micros};
-use super::{FileArgs, show};
+use super::{FileArgs, messages, show};
 
 #[derive(Debug, Args)]
 pub(crate) struct EdgesArgs {
     #[command(flatten)]
-    file: FileArgs,
+    pub(super) file: FileArgs,
+    /// Print the values that went through channels instead, from what a program recorded that was
+    /// built with --channels: each send with its receive, where channels have a buffer, too
+    #[arg(long, value_name = "FILE", conflicts_with = "kind")]
+    channels: Option<PathBuf>,
     /// One row for each wake-up, by time, instead of their counts
     #[arg(long)]
-    each: bool,
+    pub(super) each: bool,
     /// Only those over this: send, receive, select, close, sync, condition, network, timer, switch
     /// or runtime; may be repeated, or several with commas
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     kind: Vec<String>,
     /// Only those in which one of the two goroutines began with a function that matches
     #[arg(long, value_name = "GLOB")]
-    function: Option<String>,
+    pub(super) function: Option<String>,
     /// Only so many rows
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// `coverglass trace edges`.
 pub(super) fn edges(args: &EdgesArgs) -> Result<()> {
+    if let Some(channels) = &args.channels {
+        return messages::messages(args, channels);
+    }
     let kinds = kinds(&args.kind)?;
     let glob = args.function.as_deref().map(Glob::new);
     let opened = open::open(&args.file)?;

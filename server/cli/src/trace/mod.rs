@@ -9,6 +9,7 @@ mod export;
 mod facts;
 mod glob;
 mod goroutines;
+mod messages;
 mod open;
 mod pprof;
 mod show;
