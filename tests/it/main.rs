@@ -15,6 +15,7 @@ mod relay;
 mod report;
 mod survival;
 mod tidy;
+mod trace;
 mod trace_cli;
 mod union;
 mod wire;

@@ -1,0 +1,3 @@
+module example.com/tracetruth
+
+go 1.22
