@@ -9,7 +9,7 @@ use instrument::collector::{Collector, Config};
 use wire::frame::Frame;
 use wire::{AgentToRelay, RelayToAgent, RelayToViewer, Table};
 
-use crate::{Scratch, forge};
+use crate::{Scratch, forge, traces};
 
 /// Frames of every direction: those that can be read can be written and read again.
 pub fn frames(bytes: &[u8]) {
@@ -235,6 +235,51 @@ impl archive::Sink for Counted {
         self.most_bytes = self.most_bytes.max(bytes.len());
         0
     }
+}
+
+/// An execution trace, as it is and with a header: what is read of it has its order, whatever the
+/// pieces that it comes in, and every goroutine was in one state at each time.
+pub fn trace(bytes: &[u8]) {
+    trace_as_is(bytes);
+    trace_as_is(&[b"go 1.26 trace\0\0\0", bytes].concat());
+}
+
+fn trace_as_is(bytes: &[u8]) {
+    let whole = traces::read(bytes);
+    // Pieces of many sizes, which depend on nothing but the bytes.
+    let mut pieces = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let size = (rest.len().wrapping_mul(0x9e37_79b9) >> 7) % (1 + (rest.len() >> 2)) + 1;
+        let (piece, after) = rest.split_at(size.min(rest.len()));
+        pieces.push(piece);
+        rest = after;
+    }
+    let pieces = traces::read_pieces(pieces);
+    let told = match (whole, pieces) {
+        (Ok(whole), Ok(pieces)) => {
+            assert!(whole.events == pieces.events, "pieces come to other events");
+            assert_eq!(whole.losses, pieces.losses);
+            whole
+        }
+        (whole, pieces) => {
+            assert_eq!(whole.err(), pieces.err());
+            return;
+        }
+    };
+    assert!(told.events.len() <= bytes.len() + 2);
+    assert!(told.events.is_sorted_by(|one, next| one.time < next.time || next.time == i64::MAX));
+    let trace = told.trace();
+    for go in &trace.goroutines {
+        assert!(go.track.slices().is_sorted_by_key(|slice| slice.begin));
+        let spent = go.track.times(0, trace.duration, trace.duration).sum();
+        let first = go.track.slices().first().map_or(trace.duration, |slice| slice.begin);
+        let end = go.end.unwrap_or(trace.duration);
+        assert!(spent <= trace.duration && spent <= trace.duration.saturating_sub(first));
+        assert!(first <= end, "goroutine {} ends before it begins", go.id);
+    }
+    assert!(trace.edges.is_sorted_by_key(|edge| edge.time));
+    told.facts();
 }
 
 /// The file that a target shares with the collector, valid at first and then changed while it is

@@ -110,6 +110,17 @@ proptest! {
     }
 
     #[test]
+    fn damaged_traces_do_no_harm(
+        old in damaged(fixture("trace/go1.22-states.trace")),
+        new in damaged(fixture("trace/go1.27-generations.trace")),
+        flight in damaged(fixture("trace/go1.25-flight.trace")),
+    ) {
+        hostile::trace(&old);
+        hostile::trace(&new);
+        hostile::trace(&flight);
+    }
+
+    #[test]
     fn damaged_shared_files_do_no_harm(bytes in edits()) {
         hostile::shared_file(&bytes);
     }
@@ -147,6 +158,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("sonar", |bytes| hostile::format("sonar", bytes)),
     ("opencover", |bytes| hostile::format("opencover", bytes)),
     ("archive", hostile::archive),
+    ("trace", hostile::trace),
 ];
 
 #[test]

@@ -13,6 +13,7 @@ mod offline;
 mod page;
 mod relay;
 mod report;
+mod salvage;
 mod survival;
 mod tidy;
 mod trace;

@@ -62,6 +62,9 @@ pub(crate) struct Header {
     pub(crate) size: usize,
     /// Bytes of the header.
     pub(crate) length: usize,
+    /// The size has all ten bytes of the longest integer, as the runtime leaves room for it: next
+    /// to nothing else looks like that.
+    pub(crate) padded: bool,
 }
 
 impl Header {
@@ -71,9 +74,10 @@ impl Header {
         let kind = at.byte()?;
         match kind {
             batch::END => {
-                let nothing =
-                    Self { kind, generation: 0, thread: NONE, ticks: 0, size: 0, length: 1 };
-                return Ok(Some(nothing));
+                let (thread, padded) = (NONE, true);
+                let end =
+                    Self { kind, generation: 0, thread, ticks: 0, size: 0, length: 1, padded };
+                return Ok(Some(end));
             }
             batch::EVENTS => {}
             batch::EXPERIMENT => {
@@ -82,8 +86,10 @@ impl Header {
             _ => return Ok(None),
         }
         let mut values = [0; 4];
+        let mut before = 0;
         for value in &mut values {
-            let left = bytes.len() - at.at();
+            before = at.at();
+            let left = bytes.len() - before;
             match at.uleb() {
                 Ok(read) => *value = read,
                 // With ten bytes there it isn't cut: it is no integer.
@@ -96,7 +102,8 @@ impl Header {
             return Ok(None);
         }
         let size = usize::try_from(size).map_err(|_| Short)?;
-        Ok(Some(Self { kind, generation, thread, ticks, size, length: at.at() }))
+        let padded = at.at() - before == 10;
+        Ok(Some(Self { kind, generation, thread, ticks, size, length: at.at(), padded }))
     }
 }
 
@@ -111,6 +118,8 @@ pub(crate) struct Lane {
 #[derive(Debug, Default)]
 pub(crate) struct Generation {
     pub(crate) number: u64,
+    /// Where its first batch is.
+    begin: usize,
     pub(crate) lanes: Vec<Lane>,
     lane_of: HashMap<ThreadId, usize, FixedState>,
     tables: Vec<(u8, Range<usize>)>,
@@ -120,8 +129,8 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    pub(crate) fn new(number: u64) -> Self {
-        Self { number, ..Self::default() }
+    pub(crate) fn new(number: u64, begin: usize) -> Self {
+        Self { number, begin, ..Self::default() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -186,6 +195,11 @@ impl Generation {
         Ok(())
     }
 
+    /// Bytes of the tables: there are fewer ids than that.
+    fn table_bytes(&self) -> u64 {
+        self.tables.iter().map(|(_, place)| place.len() as u64).sum()
+    }
+
     /// Reads the tables. `before` are those of the generation before, if there was one.
     pub(crate) fn tables(
         &self,
@@ -198,10 +212,10 @@ impl Generation {
     ) -> Tables {
         let frequency = self.frequency.unwrap_or_else(|| {
             let what = "the clock's frequency is missing; the usual one is taken";
-            losses.tell(base, self.number, what);
+            losses.tell(base.saturating_add(self.begin as u64), self.number, what);
             before.map_or(USUAL_FREQUENCY, |before| before.frequency)
         });
-        let mut tables = Tables::new(frequency);
+        let mut tables = Tables::new(frequency, self.table_bytes());
         let mut tell = |place: &Range<usize>, what: &'static str| {
             losses.tell(base.saturating_add(place.start as u64), self.number, what);
         };
@@ -260,15 +274,15 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    fn new(frequency: u64) -> Self {
+    fn new(frequency: u64, bytes: u64) -> Self {
         Self {
             samples: Vec::new(),
             begin: 0,
             clock: None,
             frequency,
             nanoseconds_per_tick: 1.0 / (frequency as f64 / 1e9),
-            strings: Ids::default(),
-            stacks: Ids::default(),
+            strings: Ids::new(bytes),
+            stacks: Ids::new(bytes),
         }
     }
 
@@ -376,14 +390,22 @@ impl Tables {
     }
 }
 
-/// A map of a generation's ids, which are small numbers unless the file is damaged.
-#[derive(Debug, Default)]
+/// A map of a generation's ids, which count from 1 unless the file is damaged.
+#[derive(Debug)]
 struct Ids {
+    /// By id, for those below `most`.
     dense: Vec<u32>,
+    most: u64,
     rest: HashMap<u64, u32, FixedState>,
 }
 
 impl Ids {
+    /// A map of ids from tables of so many bytes.
+    fn new(bytes: u64) -> Self {
+        let most = bytes.clamp(limits::FEW_IDS, limits::DENSE_IDS);
+        Self { dense: Vec::new(), most, rest: HashMap::default() }
+    }
+
     #[inline]
     fn get(&self, id: u64) -> Option<u32> {
         match usize::try_from(id).ok().and_then(|id| self.dense.get(id)) {
@@ -398,7 +420,7 @@ impl Ids {
         let (Some(at), Some(entry)) = (usize::try_from(id).ok(), value.checked_add(1)) else {
             return;
         };
-        if id >= limits::DENSE_IDS {
+        if id >= self.most {
             self.rest.insert(id, value);
             return;
         }

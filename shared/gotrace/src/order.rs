@@ -38,7 +38,8 @@ struct Line<'a> {
     lane: &'a Lane,
     thread: Slot,
     batch: usize,
-    /// Offset in the batch of what comes after `next`.
+    /// Offset in the batch of `next`, and of what comes after it.
+    from: usize,
     at: usize,
     last: i64,
     next: Raw,
@@ -115,7 +116,8 @@ impl Order {
         let mut lines = Vec::with_capacity(source.generation.lanes.len());
         for lane in &source.generation.lanes {
             let next = Raw { kind: Kind::ProcStop, time: 0, args: [0; 4] };
-            let mut line = Line { lane, thread: Slot::NONE, batch: 0, at: 0, last: 0, next };
+            let mut line =
+                Line { lane, thread: Slot::NONE, batch: 0, from: 0, at: 0, last: 0, next };
             if line.advance(source, losses, &mut self.counts) {
                 lines.push(line);
             }
@@ -147,12 +149,12 @@ impl Order {
         }
         if step != Step::Done {
             let number = source.generation.number;
-            if losses.by_clock == 0 && losses.events == 0 {
-                let what = "events are missing or contradict each other; \
-                            from here on some are in the order of their clocks alone";
-                losses.tell(source.base, number, what);
-            }
             if let Some(line) = heap.0.get(place).and_then(|at| lines.get(*at)) {
+                if losses.by_clock == 0 && losses.events == 0 {
+                    let what = "events are missing or contradict each other; \
+                                from here on some are in the order of their clocks alone";
+                    losses.tell(line.byte(source), number, what);
+                }
                 let mut scene =
                     Scene { generation: number, tables: source.tables, out: &mut self.out };
                 if self.scheduler.force(&line.next, line.thread, &mut scene) {
@@ -204,6 +206,12 @@ impl Order {
 }
 
 impl Line<'_> {
+    /// Where the next event is in the file.
+    fn byte(&self, source: &Source<'_>) -> u64 {
+        let batch = self.lane.batches.get(self.batch).map_or(0, |(_, place)| place.start);
+        source.base.saturating_add(batch.saturating_add(self.from) as u64)
+    }
+
     /// Reads the thread's next event; false if there is none.
     fn advance(
         &mut self,
@@ -222,6 +230,7 @@ impl Line<'_> {
                     Ok((kind, ticks, args)) => {
                         self.last = self.last.saturating_add(source.tables.nanoseconds(ticks));
                         self.next = Raw { kind, time: self.last, args };
+                        self.from = self.at;
                         self.at += cursor.at();
                         raw::count(counts, kind as u8);
                         return true;

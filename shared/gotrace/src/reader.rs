@@ -17,8 +17,6 @@ const OLDEST: u32 = 22;
 const NEWEST: u32 = 26;
 /// From this version on, a mark ends each generation.
 const MARKED: u32 = 26;
-/// Most bytes that are looked through at once for a batch to go on with.
-const MOST_SKIPPED: usize = 1 << 20;
 
 /// Reads a trace. Bytes are [pushed](Reader::push) as they come; events are told as soon as their
 /// generation is complete, and [`finish`](Reader::finish) tells the rest. What is damaged is left
@@ -31,6 +29,12 @@ pub struct Reader {
     base: u64,
     /// Offset in the buffer of what was not looked at yet.
     at: usize,
+    /// Offset in the buffer up to which generations were told.
+    done: usize,
+    /// Where no batch is, between `at` and this place: what need not be looked through again.
+    looked: usize,
+    /// Sizes of batches are padded: those of the first one are, and so of all.
+    padded: Option<bool>,
     generation: Generation,
     tables: Option<Tables>,
     order: Order,
@@ -48,6 +52,14 @@ enum Taken {
     Short,
 }
 
+/// Whether a batch starts at a place.
+enum Found {
+    At(usize),
+    /// More bytes have to come to tell.
+    Perhaps(usize),
+    Nowhere,
+}
+
 impl Default for Reader {
     fn default() -> Self {
         Self::new()
@@ -62,6 +74,9 @@ impl Reader {
             buffer: Vec::new(),
             base: 0,
             at: 0,
+            done: 0,
+            looked: 0,
+            padded: None,
             generation: Generation::default(),
             tables: None,
             order: Order::new(),
@@ -139,7 +154,7 @@ impl Reader {
 
     /// Bytes that wait for the end of their generation.
     pub fn waiting(&self) -> usize {
-        self.buffer.len()
+        self.buffer.len() - self.done
     }
 
     /// How often each type of event, batch and part of a batch was met, by its number; see
@@ -183,8 +198,11 @@ impl Reader {
     fn batch(&mut self, last: bool, sink: &mut impl FnMut(&Names, &Event)) -> Taken {
         let rest = self.buffer.get(self.at..).unwrap_or(&[]);
         let header = match Header::read(rest) {
-            Ok(Some(header)) => header,
-            Ok(None) => return self.skip(last),
+            Ok(Some(header)) if header.kind == batch::END => header,
+            Ok(Some(header)) if header.padded == *self.padded.get_or_insert(header.padded) => {
+                header
+            }
+            Ok(_) => return self.skip(last),
             Err(_) if last => return self.skip(last),
             Err(_) => return Taken::Short,
         };
@@ -202,7 +220,7 @@ impl Reader {
                 return Taken::Short;
             }
             // What is there of the last batch is used. Is it the last, or does its size lie?
-            if self.next_batch(start, true).is_some() {
+            if matches!(self.next_batch(start, true), Found::At(_)) {
                 return self.skip(last);
             }
             self.tell(self.at, "the file ends inside of a batch");
@@ -235,7 +253,7 @@ impl Reader {
             return Taken::Some;
         }
         if self.generation.number == 0 {
-            self.generation = Generation::new(header.generation);
+            self.generation = Generation::new(header.generation, self.at);
         }
         self.generation.add(&header, &self.buffer, start..end, &mut self.order.counts);
         self.at = end;
@@ -244,14 +262,17 @@ impl Reader {
 
     /// Skips to the next batch, at a place where there is none.
     fn skip(&mut self, last: bool) -> Taken {
-        let Some(next) = self.next_batch(self.at + 1, last) else {
-            let left = self.buffer.len() - self.at;
-            if !last && left < MOST_SKIPPED {
+        let next = match self.next_batch(self.looked.max(self.at + 1), last) {
+            Found::At(next) => next,
+            Found::Nowhere if last => self.buffer.len(),
+            Found::Nowhere => {
+                self.looked = self.buffer.len();
                 return Taken::Short;
             }
-            self.note_skip(left);
-            self.at = self.buffer.len();
-            return Taken::Some;
+            Found::Perhaps(place) => {
+                self.looked = place;
+                return Taken::Short;
+            }
         };
         self.note_skip(next - self.at);
         self.at = next;
@@ -263,33 +284,52 @@ impl Reader {
         self.losses.bytes = self.losses.bytes.saturating_add(bytes as u64);
     }
 
-    /// The first place from `from` on at which a batch of this generation or a later one starts,
-    /// and after it another one or the end.
-    fn next_batch(&self, from: usize, last: bool) -> Option<usize> {
-        let current = self.generation.number;
-        let fits = |place: usize| {
-            let rest = self.buffer.get(place..)?;
-            if !matches!(rest.first(), Some(&(batch::EVENTS | batch::EXPERIMENT))) {
-                return None;
+    /// The first place from `from` on at which a batch of this generation or a later one starts.
+    fn next_batch(&self, from: usize, last: bool) -> Found {
+        let rest = self.buffer.get(from..).unwrap_or(&[]);
+        for (place, byte) in (from..).zip(rest) {
+            if !matches!(*byte, batch::EVENTS | batch::EXPERIMENT) {
+                continue;
             }
-            let header = Header::read(rest).ok()??;
-            let near = current == 0 || (current..=current + 1).contains(&header.generation);
-            let end = header.length + header.size;
-            let follows = match rest.get(end..) {
-                Some([]) | None => last && end == rest.len(),
-                Some(more) => match Header::read(more) {
-                    Ok(Some(next)) => {
-                        next.kind == batch::END
-                            || (header.generation..=header.generation + 1)
-                                .contains(&next.generation)
-                    }
-                    Ok(None) => false,
-                    Err(_) => last,
-                },
-            };
-            (near && header.size > 0 && follows).then_some(place)
+            match self.is_batch(place, last) {
+                Some(true) => return Found::At(place),
+                Some(false) => {}
+                None => return Found::Perhaps(place),
+            }
+        }
+        Found::Nowhere
+    }
+
+    /// Whether the bytes at a place are a batch; none if there are too few to tell. One that isn't
+    /// padded has to be followed by another.
+    fn is_batch(&self, place: usize, last: bool) -> Option<bool> {
+        let rest = self.buffer.get(place..).unwrap_or(&[]);
+        let header = match Header::read(rest) {
+            Ok(Some(header)) => header,
+            Ok(None) => return Some(false),
+            Err(_) => return last.then_some(false),
         };
-        (from..self.buffer.len()).find_map(fits)
+        let current = self.generation.number;
+        let near = current == 0 || header.generation.wrapping_sub(current) <= 1;
+        let padded = self.padded.is_none_or(|padded| padded == header.padded);
+        if !near || !padded || header.size == 0 {
+            return Some(false);
+        }
+        if header.padded {
+            return Some(true);
+        }
+        let end = header.length + header.size;
+        let Some(more) = rest.get(end..).filter(|more| !more.is_empty()) else {
+            return last.then_some(end == rest.len());
+        };
+        match Header::read(more) {
+            Ok(Some(next)) => {
+                let follows = next.generation.wrapping_sub(header.generation) <= 1;
+                Some(next.kind == batch::END || follows)
+            }
+            Ok(None) => Some(false),
+            Err(_) => last.then_some(true),
+        }
     }
 
     /// Tells the events of the current generation, whose batches end at `end` in the buffer.
@@ -311,8 +351,14 @@ impl Reader {
         self.generations += 1;
     }
 
-    /// Gives up the bytes before a place in the buffer.
+    /// Gives up the bytes before a place in the buffer, where no generation is; not before they
+    /// are the most of it, since the others have to move.
     fn forget(&mut self, end: usize) {
+        if end < self.buffer.len() / 2 {
+            self.done = end;
+            return;
+        }
+        (self.done, self.looked) = (0, 0);
         self.buffer.drain(..end);
         self.base += end as u64;
         self.at -= end;

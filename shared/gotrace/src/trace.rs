@@ -4,6 +4,7 @@
 //! the same code. Times are nanoseconds since the trace began.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use foldhash::fast::FixedState;
 
@@ -168,7 +169,7 @@ pub struct Trace {
     by_id: HashMap<GoId, Go, FixedState>,
     open_tasks: HashMap<TaskId, usize, FixedState>,
     open_regions: HashMap<Go, Vec<usize>, FixedState>,
-    open_spans: Vec<usize>,
+    open_spans: HashMap<Range, usize, FixedState>,
     begun: bool,
 }
 
@@ -337,23 +338,15 @@ impl Trace {
     }
 
     fn range_begin(&mut self, range: Range, time: u64) {
-        let open = self
-            .open_spans
-            .iter()
-            .any(|at| self.spans.get(*at).is_some_and(|span| span.range == range));
-        if !open {
-            self.open_spans.push(self.spans.len());
+        // It may be told again in each generation that it lasts through.
+        if let Entry::Vacant(open) = self.open_spans.entry(range) {
+            open.insert(self.spans.len());
             self.spans.push(Span { range, begin: time, end: None });
         }
     }
 
     fn range_end(&mut self, range: Range, time: u64) {
-        let spans = &self.spans;
-        let found = self
-            .open_spans
-            .iter()
-            .position(|at| spans.get(*at).is_some_and(|span| span.range == range));
-        match found.map(|place| self.open_spans.swap_remove(place)) {
+        match self.open_spans.remove(&range) {
             Some(at) => {
                 if let Some(span) = self.spans.get_mut(at) {
                     span.end = Some(time);
