@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use crate::cursor::{Cursor, Short};
 use crate::error::Losses;
 use crate::event::{GoId, NONE, ProcId, ThreadId};
+use crate::ids::Ids;
 use crate::limits;
 use crate::names::{Frame, FrameId, Names, StackId, StringId};
 use crate::raw::{self, batch};
@@ -274,15 +275,17 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
+    /// Tables of so many bytes. Their ids count from 1, unless the file is damaged.
     fn new(frequency: u64, bytes: u64) -> Self {
+        let most = bytes.clamp(limits::FEW_IDS, limits::TABLE_IDS);
         Self {
             samples: Vec::new(),
             begin: 0,
             clock: None,
             frequency,
             nanoseconds_per_tick: 1.0 / (frequency as f64 / 1e9),
-            strings: Ids::new(bytes),
-            stacks: Ids::new(bytes),
+            strings: Ids::below(most),
+            stacks: Ids::below(most),
         }
     }
 
@@ -387,48 +390,5 @@ impl Tables {
             raw::count(counts, batch::SAMPLE);
         }
         Ok(())
-    }
-}
-
-/// A map of a generation's ids, which count from 1 unless the file is damaged.
-#[derive(Debug)]
-struct Ids {
-    /// By id, for those below `most`.
-    dense: Vec<u32>,
-    most: u64,
-    rest: HashMap<u64, u32, FixedState>,
-}
-
-impl Ids {
-    /// A map of ids from tables of so many bytes.
-    fn new(bytes: u64) -> Self {
-        let most = bytes.clamp(limits::FEW_IDS, limits::DENSE_IDS);
-        Self { dense: Vec::new(), most, rest: HashMap::default() }
-    }
-
-    #[inline]
-    fn get(&self, id: u64) -> Option<u32> {
-        match usize::try_from(id).ok().and_then(|id| self.dense.get(id)) {
-            Some(&0) => None,
-            Some(value) => Some(value - 1),
-            None => self.rest.get(&id).copied(),
-        }
-    }
-
-    fn set(&mut self, id: u64, value: u32) {
-        // An entry of 0 is none, so values are kept one higher.
-        let (Some(at), Some(entry)) = (usize::try_from(id).ok(), value.checked_add(1)) else {
-            return;
-        };
-        if id >= self.most {
-            self.rest.insert(id, value);
-            return;
-        }
-        if self.dense.len() <= at {
-            self.dense.resize(at + 1, 0);
-        }
-        if let Some(place) = self.dense.get_mut(at) {
-            *place = entry;
-        }
     }
 }

@@ -29,6 +29,7 @@ pub mod error;
 pub mod event;
 pub mod facts;
 mod generation;
+mod ids;
 pub mod limits;
 pub mod messages;
 pub mod names;

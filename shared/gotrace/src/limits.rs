@@ -13,8 +13,10 @@ pub const TRIES_PER_EVENT: usize = 64;
 pub const LOSSES: usize = 64;
 /// Most regions that a goroutine may be inside of at once.
 pub const REGION_DEPTH: usize = 1 << 10;
-/// Ids of strings and stacks from this on are kept in a map, not in a table.
-pub const DENSE_IDS: u64 = 1 << 24;
-/// Ids below this may be in a table, however short what is read of them is; others only where it
-/// has as many bytes.
+/// Ids of goroutines, processors and threads from this on are kept in a map, not in a table.
+pub const DENSE_IDS: u64 = 1 << 20;
+/// The same for strings and stacks.
+pub const TABLE_IDS: u64 = 1 << 24;
+/// Ids of strings and stacks below this may be in a table, however short what is read of them is;
+/// others only where it has as many bytes.
 pub const FEW_IDS: u64 = 1 << 8;

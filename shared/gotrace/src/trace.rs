@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry;
 use foldhash::fast::FixedState;
 
 use crate::event::{Event, GoId, GoState, Metric, NONE, Range, TaskId, What};
+use crate::ids::Ids;
 use crate::names::{Names, StackId, StringId};
 use crate::wake::{self, Wake};
 
@@ -166,7 +167,8 @@ pub struct Trace {
     pub spans: Vec<Span>,
     /// Metrics and when they changed, by time.
     pub metrics: Vec<(u64, Metric, u64)>,
-    by_id: HashMap<GoId, Go, FixedState>,
+    by_id: Ids,
+    wakes: wake::Cache,
     open_tasks: HashMap<TaskId, usize, FixedState>,
     open_regions: HashMap<Go, Vec<usize>, FixedState>,
     open_spans: HashMap<Range, usize, FixedState>,
@@ -176,7 +178,7 @@ pub struct Trace {
 impl Trace {
     /// The goroutine with an id, if it is in the trace.
     pub fn find(&self, id: GoId) -> Option<Go> {
-        self.by_id.get(&id).copied()
+        self.by_id.get(id).map(Go)
     }
 
     /// A goroutine.
@@ -214,7 +216,7 @@ impl Trace {
             }
             What::Metric(metric, value) => self.metrics.push((time, metric, value)),
             What::Sample => {
-                let go = self.by_id.get(&event.goroutine).copied().unwrap_or(Go::NONE);
+                let go = self.find(event.goroutine).unwrap_or(Go::NONE);
                 self.samples.push(CpuSample { time, go, stack: event.stack });
             }
             What::RangeBegin(range) | What::RangeActive(range) => self.range_begin(range, time),
@@ -306,7 +308,7 @@ impl Trace {
                 NONE => Go::NONE,
                 _ => self.here(event, time),
             };
-            let wake = wake::classify(names, by != Go::NONE, event.stack, reason);
+            let wake = self.wakes.classify(names, by != Go::NONE, event.stack, reason);
             self.edges.push(Edge { time, from: by, to: go, waker: event.stack, waiting, wake });
         }
     }
@@ -316,13 +318,19 @@ impl Trace {
         if event.goroutine == NONE { Go::NONE } else { self.seen(event.goroutine, time) }
     }
 
+    #[inline]
     fn seen(&mut self, id: GoId, time: u64) -> Go {
-        if let Some(go) = self.by_id.get(&id) {
-            return *go;
+        if let Some(go) = self.find(id) {
+            return go;
         }
+        self.add_goroutine(id, time)
+    }
+
+    #[cold]
+    fn add_goroutine(&mut self, id: GoId, time: u64) -> Go {
         let Ok(at) = u32::try_from(self.goroutines.len()) else { return Go::NONE };
         let go = Go(at);
-        self.by_id.insert(id, go);
+        self.by_id.set(id, at);
         self.goroutines.push(Goroutine {
             id,
             parent: Go::NONE,

@@ -70,14 +70,45 @@ impl Wake {
     }
 }
 
-/// What a wake-up was about: whether a goroutine did it, with which stack, and what the other one
-/// waited for.
-pub(crate) fn classify(
-    names: &Names,
-    by_goroutine: bool,
-    waker: StackId,
-    reason: StringId,
-) -> Wake {
+/// What tells what a wake-up was about: whether a goroutine did it, with which stack, and what the
+/// other one waited for.
+type Key = (bool, StackId, StringId);
+
+/// Wake-ups that were looked at: there are few kinds of them, and names take long to compare.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cache(Vec<Option<(Key, Wake)>>);
+
+impl Cache {
+    /// Kinds that are remembered, by the last bits of what tells them apart.
+    const SIZE: usize = 256;
+
+    /// What a wake-up was about.
+    #[inline]
+    pub(crate) fn classify(
+        &mut self,
+        names: &Names,
+        by_goroutine: bool,
+        waker: StackId,
+        reason: StringId,
+    ) -> Wake {
+        let key = (by_goroutine, waker, reason);
+        let mixed = waker.0 ^ reason.0.wrapping_mul(31);
+        let at = mixed as usize % Self::SIZE;
+        if let Some(Some((known, wake))) = self.0.get(at)
+            && *known == key
+        {
+            return *wake;
+        }
+        let wake = classify(names, by_goroutine, waker, reason);
+        self.0.resize(Self::SIZE, None);
+        if let Some(place) = self.0.get_mut(at) {
+            *place = Some((key, wake));
+        }
+        wake
+    }
+}
+
+fn classify(names: &Names, by_goroutine: bool, waker: StackId, reason: StringId) -> Wake {
     let reason = names.text(reason);
     let top = names.top(waker).map_or("", |frame| names.text(frame.function));
     // Of one that waits since before the trace, the reason is not known.

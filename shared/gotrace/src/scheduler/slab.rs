@@ -1,10 +1,7 @@
 //! Things with ids, in slots that are used again.
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
-
 use crate::event::NONE;
+use crate::ids::Ids;
 
 /// Place of a thing in a [`Slab`], or of none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +20,12 @@ impl Slot {
 pub(crate) struct Slab<T> {
     things: Vec<(u64, Option<T>)>,
     free: Vec<Slot>,
-    slots: HashMap<u64, Slot, FixedState>,
+    slots: Ids,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { things: Vec::new(), free: Vec::new(), slots: HashMap::default() }
+        Self { things: Vec::new(), free: Vec::new(), slots: Ids::default() }
     }
 }
 
@@ -51,7 +48,7 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn find(&self, id: u64) -> Option<Slot> {
-        self.slots.get(&id).copied()
+        self.slots.get(id).map(Slot)
     }
 
     pub(crate) fn find_or(&mut self, id: u64, make: impl FnOnce() -> T) -> Slot {
@@ -72,7 +69,7 @@ impl<T> Slab<T> {
         };
         if let Some(place) = self.things.get_mut(slot.0 as usize) {
             *place = (id, Some(thing));
-            self.slots.insert(id, slot);
+            self.slots.set(id, slot.0);
         }
         slot
     }
@@ -81,7 +78,7 @@ impl<T> Slab<T> {
         if let Some(place) = self.things.get_mut(slot.0 as usize)
             && place.1.take().is_some()
         {
-            self.slots.remove(&place.0);
+            self.slots.remove(place.0);
             place.0 = NONE;
             self.free.push(slot);
         }
