@@ -236,7 +236,7 @@ impl Counter {
         if life.since != 0 && !matches!(from, GoState::Undetermined | GoState::NotExist) {
             let waits = waits(from, life.reason);
             let spent = self.spent.entry((from, waits)).or_default();
-            *spent = spent.saturating_add(event.time - life.since);
+            *spent = spent.saturating_add(event.time.saturating_sub(life.since));
         }
         match from {
             GoState::NotExist => {
@@ -293,7 +293,7 @@ impl Counter {
             if life.since != 0 && !life.ended {
                 let key = (life.state, waits(life.state, life.reason));
                 let spent = self.spent.entry(key).or_default();
-                *spent = spent.saturating_add(facts.last - life.since);
+                *spent = spent.saturating_add(facts.last.saturating_sub(life.since));
             }
         }
         let mut kinds = Counts::new();
