@@ -34,6 +34,23 @@ pub struct Pointer {
     pub shift: bool,
 }
 
+/// A wheel turned over a canvas.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Wheel {
+    /// Place from the left, in CSS pixels.
+    pub x: f64,
+    /// Place from the top.
+    pub y: f64,
+    /// To the right, in CSS pixels.
+    pub dx: f64,
+    /// Downwards.
+    pub dy: f64,
+    /// Control is held, as for a pinch on a touch pad.
+    pub zoom: bool,
+    /// Shift is held.
+    pub shift: bool,
+}
+
 /// What a pointer did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -59,6 +76,13 @@ pub enum Ask {
         /// Name of its file.
         name: String,
     },
+    /// Reads no further; what was read so far is shown.
+    Cancel,
+    /// The page is dark now, or is not.
+    Theme {
+        /// It is dark.
+        dark: bool,
+    },
     /// The canvases have this size now, in CSS pixels.
     Resize {
         /// Width.
@@ -72,19 +96,8 @@ pub enum Ask {
     Show(View),
     /// A pointer did something.
     Pointer(Pointer),
-    /// A wheel turned, in pixels.
-    Wheel {
-        /// Place from the left.
-        x: f64,
-        /// Place from the top.
-        y: f64,
-        /// To the right.
-        dx: f64,
-        /// Downwards.
-        dy: f64,
-        /// Control is held, as for a pinch on a touch pad.
-        zoom: bool,
-    },
+    /// A wheel turned.
+    Wheel(Wheel),
     /// A key went down, by its name.
     Key {
         /// Its name, as the browser gives it.
@@ -121,6 +134,8 @@ pub enum Tell {
 pub struct Summary {
     /// Name of its file.
     pub name: String,
+    /// Its size in bytes.
+    pub bytes: f64,
     /// Go's minor version in its header.
     pub version: u32,
     /// From its first event to its last, in nanoseconds.

@@ -6,6 +6,10 @@
 //! was handed to it. So there is one copy of the data, and the document's own thread never waits.
 //!
 //! - [`messages`]: what the two tell each other;
+//! - [`address`]: what is looked at, as it stands in the address;
+//! - [`colors`]: of what goroutines do, for both views;
 //! - what computes lies here too, knows no browser, and is tested natively.
 
+pub mod address;
+pub mod colors;
 pub mod messages;

@@ -99,6 +99,7 @@ impl Desk {
                     }
                 }
                 self.ask_with(&Ask::Canvases, &canvases, true);
+                input::themed(self);
                 input::resized(self);
                 gallery::open_from_address(self);
             }

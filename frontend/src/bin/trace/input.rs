@@ -1,13 +1,13 @@
 //! Files, pointers, wheels and keys.
 
-use frontend::trace::messages::{Action, Ask, Pointer, View};
+use frontend::trace::messages::{Action, Ask, Pointer, View, Wheel};
 use frontend::ui::bind::{by_id, click, on};
 use leptos::prelude::{GetUntracked, document, window};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{
-    DragEvent, Element, Event, HtmlElement, HtmlInputElement, KeyboardEvent, MessageEvent,
-    PointerEvent, ResizeObserver, WheelEvent,
+    DragEvent, Element, Event, HtmlElement, HtmlInputElement, KeyboardEvent, MediaQueryList,
+    MessageEvent, PointerEvent, ResizeObserver, WheelEvent,
 };
 
 use crate::desk::{Desk, handed};
@@ -22,6 +22,25 @@ pub(crate) fn bind(desk: Desk) {
         resizes.observe(&by_id("stage"));
     }
     observer.forget();
+    if let Some(dark) = prefers_dark() {
+        on(&dark, "change", move |_: Event| themed(desk));
+    }
+}
+
+/// Tells the worker whether the page is dark.
+pub(crate) fn themed(desk: Desk) {
+    let root = document().document_element();
+    let theme = root.and_then(|root| root.get_attribute("data-theme"));
+    let dark = match theme.as_deref() {
+        Some("dark") => true,
+        Some("light") => false,
+        _ => prefers_dark().is_some_and(|dark| dark.matches()),
+    };
+    desk.ask(&Ask::Theme { dark });
+}
+
+fn prefers_dark() -> Option<MediaQueryList> {
+    window().match_media("(prefers-color-scheme: dark)").ok().flatten()
 }
 
 /// Tells the worker the canvases' size.
@@ -97,7 +116,8 @@ fn pointers(desk: Desk) {
             _ => 1.0,
         };
         let (dx, dy) = (event.delta_x() * unit, event.delta_y() * unit);
-        desk.ask(&Ask::Wheel { x, y, dx, dy, zoom: event.ctrl_key() || event.meta_key() });
+        let zoom = event.ctrl_key() || event.meta_key();
+        desk.ask(&Ask::Wheel(Wheel { x, y, dx, dy, zoom, shift: event.shift_key() }));
     });
 }
 

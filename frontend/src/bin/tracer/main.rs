@@ -1,36 +1,43 @@
 //! The worker of traces: it reads one, keeps it, and draws it.
 //!
-//! What it is asked and what it tells stands in `frontend::trace::messages`.
+//! What it is asked and what it tells stands in `frontend::trace::messages`. Reading goes on in
+//! pieces between messages and frames, so it can be watched and cancelled.
 
+mod flat;
+mod picture;
 mod read;
+mod space;
 
 use std::cell::RefCell;
 
-use frontend::trace::messages::{Ask, Summary, Tell, View};
-use gotrace::{Losses, Names, Trace};
+use frontend::trace::messages::{Ask, Tell, View};
 use js_sys::Array;
 use serde::Serialize;
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent, OffscreenCanvas};
+use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent};
+
+use flat::Flat;
+use picture::{Picture, Size};
+use space::Space;
+
+pub(crate) use read::Opened;
 
 thread_local! {
     static DESK: RefCell<Desk> = RefCell::default();
-}
-
-/// A trace that was read.
-struct Opened {
-    names: Names,
-    trace: Trace,
-    summary: Summary,
+    static FRAME: Closure<dyn FnMut(f64)> = Closure::new(|now| DESK.with_borrow_mut(|desk| desk.frame(now)));
+    static PIECE: Closure<dyn FnMut()> = Closure::new(|| DESK.with_borrow_mut(Desk::read));
 }
 
 #[derive(Default)]
 struct Desk {
     opened: Option<Opened>,
-    flat: Option<OffscreenCanvas>,
-    space: Option<OffscreenCanvas>,
+    reading: Option<read::Reading>,
     view: View,
+    flat: Flat,
+    space: Space,
+    /// A frame was asked for.
+    framed: bool,
 }
 
 fn main() {
@@ -51,8 +58,13 @@ fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
+/// Milliseconds since the worker was started.
+pub(crate) fn clock() -> f64 {
+    scope().performance().map_or(0.0, |performance| performance.now())
+}
+
 /// Tells the document something.
-fn tell(what: &Tell) {
+pub(crate) fn tell(what: &Tell) {
     let serializer = serde_wasm_bindgen::Serializer::json_compatible();
     if let Ok(value) = what.serialize(&serializer) {
         // It fails only where a message can't be cloned, and plain objects can.
@@ -64,21 +76,106 @@ impl Desk {
     fn answer(&mut self, ask: Ask, message: &Array) {
         match ask {
             Ask::Canvases => {
-                self.flat = message.get(1).dyn_into().ok();
-                self.space = message.get(2).dyn_into().ok();
+                if let Ok(canvas) = message.get(1).dyn_into() {
+                    self.flat.canvas(canvas);
+                }
+                if let Ok(canvas) = message.get(2).dyn_into() {
+                    self.space.canvas(canvas);
+                }
             }
             Ask::Open { name } => {
                 let blob: Blob = message.get(1).unchecked_into();
-                match read::read(&name, &blob) {
-                    Ok(opened) => {
-                        tell(&Tell::Opened(opened.summary.clone()));
+                match read::Reading::new(&name, blob) {
+                    Ok((reading, opened)) => {
+                        self.reading = Some(reading);
                         self.opened = Some(opened);
+                        self.flat.open();
+                        self.space.open();
+                        self.read();
                     }
                     Err(reason) => tell(&Tell::Failed { reason }),
                 }
             }
+            Ask::Cancel => self.cancel(),
             Ask::Show(view) => self.view = view,
-            Ask::Resize { .. } | Ask::Pointer(_) | Ask::Wheel { .. } | Ask::Key { .. } => {}
+            Ask::Theme { dark } => {
+                self.flat.theme(dark);
+                self.space.theme(dark);
+            }
+            Ask::Resize { width, height, ratio } => {
+                let size = Size { width, height, ratio };
+                self.flat.resize(size);
+                self.space.resize(size);
+            }
+            Ask::Pointer(pointer) => {
+                if let (Some(opened), picture) = self.both() {
+                    picture.pointer(opened, pointer);
+                }
+            }
+            Ask::Wheel(wheel) => {
+                if let (Some(opened), picture) = self.both() {
+                    picture.wheel(opened, wheel);
+                }
+            }
+            Ask::Key { key, shift } => {
+                if let (Some(opened), picture) = self.both() {
+                    picture.key(opened, &key, shift);
+                }
+            }
+        }
+        self.request();
+    }
+
+    /// What is open, and the view that is shown.
+    fn both(&mut self) -> (Option<&Opened>, &mut dyn Picture) {
+        let picture: &mut dyn Picture = match self.view {
+            View::Flat => &mut self.flat,
+            View::Space => &mut self.space,
+        };
+        (self.opened.as_ref(), picture)
+    }
+
+    /// Asks for an animation frame, if none was asked for.
+    fn request(&mut self) {
+        if !self.framed && self.opened.is_some() {
+            self.framed = FRAME
+                .with(|frame| scope().request_animation_frame(frame.as_ref().unchecked_ref()))
+                .is_ok();
+        }
+    }
+
+    fn frame(&mut self, now: f64) {
+        self.framed = false;
+        if let (Some(opened), picture) = self.both()
+            && picture.draw(opened, now)
+        {
+            self.request();
+        }
+    }
+
+    /// Reads on, and again when others had their turn.
+    fn read(&mut self) {
+        let (Some(reading), Some(opened)) = (&mut self.reading, &mut self.opened) else { return };
+        match reading.read(opened) {
+            Ok(true) => {
+                let _ = PIECE.with(|piece| {
+                    scope().set_timeout_with_callback(piece.as_ref().unchecked_ref())
+                });
+            }
+            Ok(false) => self.reading = None,
+            Err(reason) => {
+                self.reading = None;
+                self.opened = None;
+                tell(&Tell::Failed { reason });
+            }
+        }
+        self.request();
+    }
+
+    /// Reads no further. What was read so far stays.
+    fn cancel(&mut self) {
+        if let (Some(_), Some(opened)) = (self.reading.take(), &mut self.opened) {
+            opened.cancel();
         }
     }
 }
