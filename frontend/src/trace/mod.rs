@@ -8,8 +8,25 @@
 //! - [`messages`]: what the two tell each other;
 //! - [`address`]: what is looked at, as it stands in the address;
 //! - [`colors`]: of what goroutines do, for both views;
-//! - what computes lies here too, knows no browser, and is tested natively.
+//! - [`time`]: lengths, points and rulers of it;
+//! - [`rows`], [`filter`]: which goroutines are shown, and where;
+//! - [`window`]: what part of them is looked at;
+//! - [`raster`], [`overview`]: their pixels in the flat view;
+//! - [`detail`], [`tables`]: what is told of one of them, and of all.
+//!
+//! What computes lies here, knows no browser, and is tested natively.
 
 pub mod address;
 pub mod colors;
+pub mod detail;
+pub mod filter;
 pub mod messages;
+pub mod overview;
+pub mod raster;
+pub mod rows;
+pub mod tables;
+pub mod time;
+pub mod window;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,509 @@
+//! What all goroutines together did, in tables: by state, by function, by place, and what the
+//! program told of itself.
+
+use std::collections::BTreeMap;
+
+use gotrace::event::GoState;
+use gotrace::trace::{Go, Goroutine, Slice};
+use gotrace::{Names, StackId, StringId, Trace};
+use serde::{Deserialize, Serialize};
+
+use super::colors::{Shade, Shades};
+use super::detail::{Place, function, site, state};
+use super::time;
+use crate::ui::text::grouped;
+
+/// Most rows of a table that are told at once.
+pub const MOST_ROWS: usize = 300;
+
+/// What a table is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// States, with their reasons.
+    #[default]
+    States,
+    /// Functions that goroutines began with.
+    Functions,
+    /// Places where goroutines waited.
+    Places,
+    /// Goroutines that wait to the end of the trace.
+    Stuck,
+    /// User tasks.
+    Tasks,
+    /// Regions, by kind.
+    Regions,
+    /// Messages.
+    Logs,
+}
+
+impl About {
+    /// All, with their names in addresses.
+    pub const ALL: [(Self, &str); 7] = [
+        (Self::States, "states"),
+        (Self::Functions, "functions"),
+        (Self::Places, "places"),
+        (Self::Stuck, "stuck"),
+        (Self::Tasks, "tasks"),
+        (Self::Regions, "regions"),
+        (Self::Logs, "logs"),
+    ];
+
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::States => &["State", "Goroutines", "Times", "Total", "Longest"],
+            Self::Functions => &[
+                "Function",
+                "Goroutines",
+                "Running",
+                "Runnable",
+                "System call",
+                "Channel",
+                "Lock",
+                "Network",
+                "Sleep",
+                "Other wait",
+            ],
+            Self::Places => &["Place", "Function", "State", "Times", "Total", "Longest"],
+            Self::Stuck => &["Goroutine", "Function", "State", "For", "Since", "Place"],
+            Self::Tasks => &["Task", "Id", "Goroutine", "Begin", "Length", "Regions"],
+            Self::Regions => &["Region", "Times", "Goroutines", "Total", "Longest"],
+            Self::Logs => &["Time", "Goroutine", "Category", "Message", "Place"],
+        }
+    }
+}
+
+/// What a row is about: what choosing it does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pick {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Shows a goroutine.
+    Place(Place),
+    /// Shows only goroutines that these words fit.
+    Words(String),
+    /// Shows only goroutines that were in a region of this kind.
+    Region(String),
+}
+
+/// A row of a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Its cells.
+    pub cells: Vec<String>,
+    /// Name of the shade it is about, if there is one.
+    pub shade: String,
+    /// What choosing it does.
+    pub pick: Pick,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// What it is about.
+    pub about: About,
+    /// Titles of its columns, and whether they hold numbers.
+    pub columns: Vec<(String, bool)>,
+    /// Its first rows.
+    pub lines: Vec<Line>,
+    /// Number of all its rows.
+    pub all: u32,
+    /// The column that it is sorted by.
+    pub sort: u32,
+    /// The largest or last comes first.
+    pub down: bool,
+}
+
+enum Cell {
+    Text(String),
+    Count(u64),
+    Length(u64),
+    Point(u64),
+}
+
+struct Record {
+    cells: Vec<Cell>,
+    shade: Option<Shade>,
+    pick: Pick,
+}
+
+/// A table of the goroutines that are wanted, by number. Without a column it is sorted by what is
+/// largest or first.
+pub fn table(
+    names: &Names,
+    trace: &Trace,
+    wanted: &[bool],
+    about: About,
+    sort: Option<(u32, bool)>,
+) -> Table {
+    let scope = Scope { names, trace, wanted };
+    let (mut records, first) = match about {
+        About::States => (scope.states(), (3, true)),
+        About::Functions => (scope.functions(), (1, true)),
+        About::Places => (scope.places(), (4, true)),
+        About::Stuck => (scope.stuck(), (3, true)),
+        About::Tasks => (scope.tasks(), (3, false)),
+        About::Regions => (scope.regions(), (3, true)),
+        About::Logs => (scope.logs(), (0, false)),
+    };
+    let (sort, down) = sort.unwrap_or(first);
+    let at = sort as usize;
+    records.sort_by(|a, b| {
+        let order = match (a.cells.get(at), b.cells.get(at)) {
+            (Some(Cell::Text(a)), Some(Cell::Text(b))) => a.cmp(b),
+            (a, b) => number(a).cmp(&number(b)),
+        };
+        if down { order.reverse() } else { order }
+    });
+    let numeric = |column: usize| {
+        records
+            .first()
+            .is_none_or(|record| !matches!(record.cells.get(column), Some(Cell::Text(_))))
+    };
+    let columns = about.columns().iter().enumerate();
+    Table {
+        about,
+        columns: columns.map(|(at, title)| ((*title).to_owned(), numeric(at))).collect(),
+        all: u32::try_from(records.len()).unwrap_or(u32::MAX),
+        lines: records.into_iter().take(MOST_ROWS).map(Record::line).collect(),
+        sort,
+        down,
+    }
+}
+
+fn number(cell: Option<&Cell>) -> u64 {
+    match cell {
+        Some(Cell::Count(number) | Cell::Length(number) | Cell::Point(number)) => *number,
+        Some(Cell::Text(_)) | None => 0,
+    }
+}
+
+impl Record {
+    fn line(self) -> Line {
+        let text = |cell| match cell {
+            Cell::Text(text) => text,
+            Cell::Count(count) => grouped(count),
+            Cell::Length(nanos) => time::length(nanos as f64),
+            Cell::Point(nanos) => time::point(nanos as f64),
+        };
+        Line {
+            cells: self.cells.into_iter().map(text).collect(),
+            shade: self.shade.map_or_else(String::new, |shade| shade.name().to_owned()),
+            pick: self.pick,
+        }
+    }
+}
+
+/// How often, how long in all, and where the longest was.
+#[derive(Default)]
+struct Sum {
+    times: u64,
+    nanos: u64,
+    longest: u64,
+    at: Option<(Go, u64)>,
+    goroutines: u64,
+    last: Option<Go>,
+}
+
+impl Sum {
+    fn add(&mut self, go: Go, begin: u64, nanos: u64) {
+        self.times += 1;
+        self.nanos += nanos;
+        if nanos >= self.longest {
+            self.longest = nanos;
+            self.at = Some((go, begin));
+        }
+        if self.last != Some(go) {
+            self.last = Some(go);
+            self.goroutines += 1;
+        }
+    }
+}
+
+struct Scope<'a> {
+    names: &'a Names,
+    trace: &'a Trace,
+    wanted: &'a [bool],
+}
+
+impl Scope<'_> {
+    fn is_wanted(&self, go: Go) -> bool {
+        go.index().is_some_and(|at| self.wanted.get(at).copied().unwrap_or(true))
+    }
+
+    fn goroutines(&self) -> impl Iterator<Item = (Go, &Goroutine)> {
+        let all = (0..).map(Go).zip(&self.trace.goroutines);
+        all.filter(|(go, _)| self.is_wanted(*go))
+    }
+
+    fn slices(&self) -> impl Iterator<Item = (Go, &Slice, u64)> {
+        self.goroutines().flat_map(move |(go, goroutine)| {
+            let slices = goroutine.track.slices().iter().enumerate();
+            slices.map(move |(index, slice)| {
+                let end = goroutine.track.end(index, self.trace.duration);
+                (go, slice, end.saturating_sub(slice.begin))
+            })
+        })
+    }
+
+    fn place(&self, at: Option<(Go, u64)>) -> Pick {
+        let of = at.and_then(|(go, time)| Some((self.trace.goroutine(go)?.id, time)));
+        of.map_or(Pick::Nothing, |(id, time)| {
+            Pick::Place(Place { id: id as f64, time: time as f64 })
+        })
+    }
+
+    fn id(&self, go: Go) -> Cell {
+        Cell::Count(self.trace.goroutine(go).map_or(0, |goroutine| goroutine.id))
+    }
+
+    fn site(&self, stack: StackId) -> String {
+        site(self.names, stack).map_or_else(String::new, |call| {
+            let file = call.file.rsplit('/').next().unwrap_or_default();
+            format!("{file}:{}", call.line)
+        })
+    }
+
+    fn states(&self) -> Vec<Record> {
+        let mut sums: BTreeMap<(GoState, StringId), (Sum, Slice)> = BTreeMap::new();
+        for (go, slice, nanos) in self.slices() {
+            let sum = sums.entry((slice.state, slice.reason));
+            sum.or_insert_with(|| (Sum::default(), *slice)).0.add(go, slice.begin, nanos);
+        }
+        let mut shades = Shades::default();
+        let records = sums.into_values().map(|(sum, slice)| Record {
+            cells: vec![
+                Cell::Text(state(self.names, &slice)),
+                Cell::Count(sum.goroutines),
+                Cell::Count(sum.times),
+                Cell::Length(sum.nanos),
+                Cell::Length(sum.longest),
+            ],
+            shade: shades.of(self.names, slice.state, slice.reason),
+            pick: self.place(sum.at),
+        });
+        records.collect()
+    }
+
+    fn functions(&self) -> Vec<Record> {
+        let mut sums: BTreeMap<StringId, (u64, [u64; Shade::COUNT])> = BTreeMap::new();
+        let mut shades = Shades::default();
+        for (_, goroutine) in self.goroutines() {
+            let (count, nanos) = sums.entry(goroutine.function).or_default();
+            *count += 1;
+            for (index, slice) in goroutine.track.slices().iter().enumerate() {
+                let end = goroutine.track.end(index, self.trace.duration);
+                if let Some(shade) = shades.of(self.names, slice.state, slice.reason) {
+                    nanos[shade as usize] += end.saturating_sub(slice.begin);
+                }
+            }
+        }
+        // The order of the columns.
+        const ORDER: [Shade; Shade::COUNT] = [
+            Shade::Running,
+            Shade::Runnable,
+            Shade::Syscall,
+            Shade::Channel,
+            Shade::Sync,
+            Shade::Network,
+            Shade::Sleep,
+            Shade::Other,
+        ];
+        let records = sums.into_iter().map(|(name, (count, nanos))| {
+            let name = self.names.text(name);
+            let title = if name.is_empty() { "(unknown)" } else { name };
+            let mut cells = vec![Cell::Text(title.to_owned()), Cell::Count(count)];
+            cells.extend(ORDER.map(|shade| Cell::Length(nanos[shade as usize])));
+            Record { cells, shade: None, pick: Pick::Words(name.to_owned()) }
+        });
+        records.collect()
+    }
+
+    fn places(&self) -> Vec<Record> {
+        let mut sums: BTreeMap<(StackId, StringId), (Sum, Slice)> = BTreeMap::new();
+        for (go, slice, nanos) in self.slices() {
+            if slice.state == GoState::Waiting && slice.stack != StackId::NONE {
+                let sum = sums.entry((slice.stack, slice.reason));
+                sum.or_insert_with(|| (Sum::default(), *slice)).0.add(go, slice.begin, nanos);
+            }
+        }
+        // Stacks that differ further out only are one place.
+        let mut places: BTreeMap<(String, String, u32, StringId), (Sum, Slice)> = BTreeMap::new();
+        for (sum, slice) in sums.into_values() {
+            let Some(call) = site(self.names, slice.stack) else { continue };
+            let place = places.entry((call.function, call.file, call.line, slice.reason));
+            let (all, _) = place.or_insert_with(|| (Sum::default(), slice));
+            all.times += sum.times;
+            all.nanos += sum.nanos;
+            if sum.longest >= all.longest {
+                (all.longest, all.at) = (sum.longest, sum.at);
+            }
+        }
+        let mut shades = Shades::default();
+        let records = places.into_iter().map(|((function, file, line, _), (sum, slice))| Record {
+            cells: vec![
+                Cell::Text(format!("{}:{line}", file.rsplit('/').next().unwrap_or_default())),
+                Cell::Text(function),
+                Cell::Text(self.names.text(slice.reason).to_owned()),
+                Cell::Count(sum.times),
+                Cell::Length(sum.nanos),
+                Cell::Length(sum.longest),
+            ],
+            shade: shades.of(self.names, slice.state, slice.reason),
+            pick: self.place(sum.at),
+        });
+        records.collect()
+    }
+
+    fn stuck(&self) -> Vec<Record> {
+        let now = self.trace.duration;
+        let mut shades = Shades::default();
+        let records = self.goroutines().filter_map(|(go, goroutine)| {
+            let slice = goroutine.track.last()?;
+            let name = function(self.names, self.trace, go);
+            // Those of the runtime wait by design.
+            let own = name.starts_with("runtime.") && name != "runtime.main";
+            if goroutine.end.is_some() || slice.state != GoState::Waiting || own {
+                return None;
+            }
+            Some(Record {
+                cells: vec![
+                    Cell::Count(goroutine.id),
+                    Cell::Text(name),
+                    Cell::Text(state(self.names, slice)),
+                    Cell::Length(now.saturating_sub(slice.begin)),
+                    Cell::Point(slice.begin),
+                    Cell::Text(self.site(slice.stack)),
+                ],
+                shade: shades.of(self.names, slice.state, slice.reason),
+                pick: self.place(Some((go, slice.begin))),
+            })
+        });
+        records.collect()
+    }
+
+    fn tasks(&self) -> Vec<Record> {
+        let mut regions: BTreeMap<u64, u64> = BTreeMap::new();
+        for region in &self.trace.regions {
+            *regions.entry(region.task).or_default() += 1;
+        }
+        let tasks = self.trace.tasks.iter().filter(|task| self.is_wanted(task.go));
+        let records = tasks.map(|task| Record {
+            cells: vec![
+                Cell::Text(self.names.text(task.name).to_owned()),
+                Cell::Count(task.id),
+                self.id(task.go),
+                Cell::Point(task.begin),
+                Cell::Length(task.end.unwrap_or(self.trace.duration).saturating_sub(task.begin)),
+                Cell::Count(regions.get(&task.id).copied().unwrap_or(0)),
+            ],
+            shade: None,
+            pick: self.place(Some((task.go, task.begin))),
+        });
+        records.collect()
+    }
+
+    fn regions(&self) -> Vec<Record> {
+        let mut sums: BTreeMap<StringId, (Sum, Vec<Go>)> = BTreeMap::new();
+        for region in self.trace.regions.iter().filter(|region| self.is_wanted(region.go)) {
+            let end = region.end.unwrap_or(self.trace.duration);
+            let (sum, gos) = sums.entry(region.name).or_default();
+            sum.add(region.go, region.begin, end.saturating_sub(region.begin));
+            gos.push(region.go);
+        }
+        let records = sums.into_iter().map(|(name, (sum, mut gos))| {
+            gos.sort_unstable();
+            gos.dedup();
+            let name = self.names.text(name).to_owned();
+            Record {
+                cells: vec![
+                    Cell::Text(name.clone()),
+                    Cell::Count(sum.times),
+                    Cell::Count(gos.len() as u64),
+                    Cell::Length(sum.nanos),
+                    Cell::Length(sum.longest),
+                ],
+                shade: None,
+                pick: Pick::Region(name),
+            }
+        });
+        records.collect()
+    }
+
+    fn logs(&self) -> Vec<Record> {
+        let logs = self.trace.logs.iter().filter(|log| self.is_wanted(log.go));
+        let records = logs.map(|log| Record {
+            cells: vec![
+                Cell::Point(log.time),
+                self.id(log.go),
+                Cell::Text(self.names.text(log.key).to_owned()),
+                Cell::Text(self.names.text(log.value).to_owned()),
+                Cell::Text(self.site(log.stack)),
+            ],
+            shade: None,
+            pick: self.place(Some((log.go, log.time))),
+        });
+        records.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::testing;
+
+    fn lines(about: About, wanted: &[bool], sort: Option<(u32, bool)>) -> Vec<String> {
+        let (names, trace) = testing::family();
+        let table = table(&names, &trace, wanted, about, sort);
+        table.lines.iter().map(|line| line.cells.join(" | ")).collect()
+    }
+
+    #[test]
+    fn states_are_summed_with_their_reasons() {
+        assert_eq!(
+            lines(About::States, &[], None),
+            [
+                "runnable | 5 | 5 | 375 ns | 155 ns",
+                "running | 3 | 4 | 169 ns | 90 ns",
+                "waiting: sync | 1 | 1 | 150 ns | 150 ns",
+                "waiting: chan receive | 1 | 1 | 60 ns | 60 ns",
+            ]
+        );
+        assert_eq!(lines(About::States, &[false, false, true], Some((0, false))).len(), 2);
+    }
+
+    #[test]
+    fn functions_have_a_column_for_each_shade() {
+        let functions = lines(About::Functions, &[], Some((0, false)));
+        assert_eq!(
+            functions[1],
+            "main.main | 1 | 119 ns | 20 ns | 0 ns | 60 ns | 0 ns | 0 ns | 0 ns | 0 ns"
+        );
+        assert_eq!(functions.len(), 3);
+    }
+
+    #[test]
+    fn those_that_are_stuck_are_named_with_reason_and_line() {
+        assert_eq!(
+            lines(About::Stuck, &[], None),
+            [
+                "2 | main.worker | waiting: sync | 150 ns | 0.000\u{202f}000\u{202f}050 s | main.go:20"
+            ]
+        );
+        assert_eq!(lines(About::Stuck, &[true, false], None), [""; 0]);
+    }
+
+    #[test]
+    fn places_are_those_of_the_program() {
+        assert_eq!(
+            lines(About::Places, &[], None),
+            [
+                "main.go:20 | main.worker | sync | 1 | 150 ns | 150 ns",
+                "main.go:10 | main.main | chan receive | 1 | 60 ns | 60 ns",
+            ]
+        );
+        assert_eq!(lines(About::Tasks, &[], None), [""; 0]);
+    }
+}
