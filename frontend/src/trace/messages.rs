@@ -3,6 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::detail::{Detail, Place};
+use super::filter::Filter;
+use super::rows::Order;
+use super::tables::{About, Table};
+
 /// Where the worker is.
 pub const WORKER: &str = "/tracer_loader.js";
 
@@ -105,6 +110,44 @@ pub enum Ask {
         /// Shift is held.
         shift: bool,
     },
+    /// Something of the flat view.
+    Flat(FlatAsk),
+}
+
+/// What the document asks of the flat view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlatAsk {
+    /// Orders rows so.
+    Order(Order),
+    /// Shows only these goroutines.
+    Filter(Filter),
+    /// Chooses the slice of a goroutine, and shows it.
+    Choose(Place),
+    /// Chooses nothing.
+    Leave,
+    /// Looks at this part, or at everything.
+    Look(Option<Look>),
+    /// Computes a table of the goroutines that are shown.
+    Table {
+        /// What it is about.
+        about: About,
+        /// The column that it is sorted by, and whether the largest come first.
+        sort: Option<(u32, bool)>,
+    },
+}
+
+/// The part of a trace that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// Where it begins, in nanoseconds.
+    pub begin: f64,
+    /// How long it is, in nanoseconds.
+    pub span: f64,
+    /// Its first row; a half is the middle of one.
+    pub top: f64,
+    /// Height of a row in CSS pixels.
+    pub row: f64,
 }
 
 /// What the worker tells the document.
@@ -127,6 +170,51 @@ pub enum Tell {
         /// File, place and reason.
         reason: String,
     },
+    /// Something of the flat view.
+    Flat(FlatTell),
+}
+
+/// What the flat view tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlatTell {
+    /// What is under the pointer.
+    Hover(Option<Hover>),
+    /// The slice that is chosen.
+    Chosen(Option<Box<Detail>>),
+    /// How many goroutines are shown, and of how many.
+    Shown {
+        /// Those that are shown.
+        shown: u32,
+        /// All.
+        all: u32,
+    },
+    /// What is looked at; nothing if it is everything.
+    Look(Option<Look>),
+    /// A table.
+    Table(Table),
+    /// Kinds of tasks and of regions that there are.
+    Kinds {
+        /// Of tasks.
+        tasks: Vec<String>,
+        /// Of regions.
+        regions: Vec<String>,
+    },
+}
+
+/// What is under the pointer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hover {
+    /// Place from the left, in CSS pixels.
+    pub x: f64,
+    /// Place from the top.
+    pub y: f64,
+    /// Name of the shade; empty for a group.
+    pub shade: String,
+    /// What it is.
+    pub title: String,
+    /// What is told of it, line by line.
+    pub lines: Vec<String>,
 }
 
 /// A trace in a few numbers.

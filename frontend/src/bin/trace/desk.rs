@@ -3,15 +3,19 @@
 use std::cell::RefCell;
 
 use frontend::trace::messages::{Ask, Summary, Tell, View, WORKER};
-use frontend::ui::bind::{at, body, by_id, click, effect, flag, shown, text};
+use frontend::trace::time;
+use frontend::ui::bind::{at, attribute, body, by_id, click, effect, flag, part, shown, text};
+use frontend::ui::dom::child;
+use frontend::ui::text::grouped;
 use js_sys::{Array, Reflect};
-use leptos::prelude::{Get, RwSignal, Set, With};
+use leptos::prelude::{Get, RwSignal, Set, With, WithUntracked, document};
 use serde::Serialize;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, HtmlCanvasElement, MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use crate::{gallery, input};
+use crate::flat::Flat;
+use crate::{address, detail, gallery, input, tables, tools};
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
@@ -33,6 +37,10 @@ pub(crate) struct Desk {
     pub(crate) failed: RwSignal<String>,
     /// The view that is shown.
     pub(crate) view: RwSignal<View>,
+    /// What is known of the flat view.
+    pub(crate) flat: Flat,
+    /// The worker is there, and has its canvases.
+    pub(crate) ready: RwSignal<bool>,
 }
 
 /// Brings the document to life.
@@ -42,6 +50,8 @@ pub(crate) fn start() {
         progress: RwSignal::new(None),
         failed: RwSignal::new(String::new()),
         view: RwSignal::new(View::Flat),
+        flat: Flat::new(),
+        ready: RwSignal::new(false),
     };
     desk.run();
     input::bind(desk);
@@ -56,13 +66,47 @@ pub(crate) fn start() {
     let failed = by_id("failed");
     shown(&failed, move || !desk.failed.with(String::is_empty));
     text(&at(&failed, "p"), move || desk.failed.get());
-    shown(&by_id("welcome"), move || desk.summary.with(Option::is_none));
+    shown(&by_id("welcome"), move || {
+        desk.summary.with(Option::is_none) && desk.progress.get().is_none()
+    });
+    let reading = move || desk.progress.get().is_some();
+    let progress = by_id("progress");
+    shown(&progress, reading);
+    attribute(&progress, "value", move || format!("{:.3}", desk.progress.get().unwrap_or(0.0)));
+    shown(&by_id("cancel"), reading);
+    click(&by_id("cancel"), move || desk.ask(&Ask::Cancel));
+    losses(desk);
+    tools::bind(desk);
+    detail::bind(desk);
+    tables::bind(desk);
+    desk.flat.keep_asking(desk);
+    address::bind(desk);
     let (flat, space) = (by_id("flat"), by_id("space"));
     effect(move || {
         flat.set_hidden(desk.view.get() != View::Flat);
         space.set_hidden(desk.view.get() != View::Space);
     });
-    let _ = body().set_attribute("data-ready", "");
+}
+
+/// What was lost of a damaged file.
+fn losses(desk: Desk) {
+    let place = by_id("losses");
+    let told = move || {
+        desk.summary.with(|summary| summary.as_ref().map_or_else(Vec::new, |of| of.losses.clone()))
+    };
+    shown(&place, move || !told().is_empty());
+    text(&at(&place, "summary"), move || match told().len() {
+        1 => "Part of this file is lost".to_owned(),
+        count => format!("{count} parts of this file are lost"),
+    });
+    part(&at(&place, "ul"), move || {
+        let item = |loss: &String| {
+            let item = child(&document().create_document_fragment(), "li", "");
+            item.set_text_content(Some(loss));
+            item
+        };
+        told().iter().map(item).collect()
+    });
 }
 
 impl Desk {
@@ -101,7 +145,10 @@ impl Desk {
                 self.ask_with(&Ask::Canvases, &canvases, true);
                 input::themed(self);
                 input::resized(self);
+                address::read(self);
                 gallery::open_from_address(self);
+                self.ready.set(true);
+                let _ = body().set_attribute("data-ready", "");
             }
             Tell::Progress { done, all } => self.progress.set(Some(done / all.max(1.0))),
             Tell::Opened(summary) => {
@@ -112,6 +159,7 @@ impl Desk {
                 self.progress.set(None);
                 self.failed.set(reason);
             }
+            Tell::Flat(tell) => self.flat.told(tell),
         }
     }
 
@@ -136,6 +184,11 @@ impl Desk {
 
     /// Opens a trace.
     pub(crate) fn open(self, name: &str, blob: &Blob) {
+        // A link may speak of the trace that is opened first.
+        if self.summary.with_untracked(Option::is_some) {
+            self.flat.forget(self);
+            address::forget();
+        }
         self.failed.set(String::new());
         self.progress.set(Some(0.0));
         self.ask_with(&Ask::Open { name: name.to_owned() }, &Array::of1(blob), false);
@@ -154,12 +207,12 @@ impl Desk {
         self.summary.with(|summary| {
             summary.as_ref().map_or_else(String::new, |summary| {
                 format!(
-                    "{}: {:.3} s, {} events, {} goroutines, {} wake-ups",
+                    "{}: {}, {} events, {} goroutines, {} wake-ups",
                     summary.name,
-                    summary.duration / 1e9,
-                    summary.events,
-                    summary.goroutines,
-                    summary.edges
+                    time::length(summary.duration),
+                    grouped(time::whole(summary.events)),
+                    grouped(summary.goroutines.into()),
+                    grouped(summary.edges.into())
                 )
             })
         })

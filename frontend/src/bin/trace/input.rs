@@ -6,11 +6,12 @@ use leptos::prelude::{GetUntracked, document, window};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{
-    DragEvent, Element, Event, HtmlElement, HtmlInputElement, KeyboardEvent, MediaQueryList,
-    MessageEvent, PointerEvent, ResizeObserver, WheelEvent,
+    DragEvent, Element, Event, HtmlDialogElement, HtmlElement, HtmlInputElement, KeyboardEvent,
+    MediaQueryList, MessageEvent, PointerEvent, ResizeObserver, WheelEvent,
 };
 
 use crate::desk::{Desk, handed};
+use crate::tools;
 
 /// Listens to everything that comes from outside.
 pub(crate) fn bind(desk: Desk) {
@@ -126,22 +127,51 @@ fn inside(place: &HtmlElement, x: i32, y: i32) -> (f64, f64) {
     (f64::from(x) - place.left(), f64::from(y) - place.top())
 }
 
+/// Keys that mean something to whatever has the focus.
+const OWN: [&str; 10] = [
+    "Enter",
+    " ",
+    "ArrowUp",
+    "ArrowDown",
+    "ArrowLeft",
+    "ArrowRight",
+    "PageUp",
+    "PageDown",
+    "Home",
+    "End",
+];
+
 fn keys(desk: Desk) {
+    let help: HtmlDialogElement = by_id("help").unchecked_into();
+    let shown = help.clone();
+    click(&by_id("keys"), move || drop(shown.show_modal()));
     on(&document(), "keydown", move |event: KeyboardEvent| {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-        let field = target
-            .is_some_and(|target| target.matches("input, select, textarea").unwrap_or_default());
-        if field || event.ctrl_key() || event.meta_key() || event.alt_key() {
+        let fits = |selector| {
+            target.as_ref().is_some_and(|target| target.matches(selector).unwrap_or_default())
+        };
+        let key = event.key();
+        let field = fits("input, select, textarea");
+        if field || help.open() || event.ctrl_key() || event.meta_key() || event.alt_key() {
             return;
         }
-        let key = event.key();
-        if key == "v" {
-            desk.show(match desk.view.get_untracked() {
+        if OWN.contains(&key.as_str()) {
+            if !fits("body, #stage") {
+                return;
+            }
+            event.prevent_default();
+        }
+        match key.as_str() {
+            "v" => desk.show(match desk.view.get_untracked() {
                 View::Flat => View::Space,
                 View::Space => View::Flat,
-            });
-            return;
+            }),
+            "?" => drop(help.show_modal()),
+            "/" => {
+                event.prevent_default();
+                tools::search();
+            }
+            _ => desk.ask(&Ask::Key { key, shift: event.shift_key() }),
         }
-        desk.ask(&Ask::Key { key, shift: event.shift_key() });
     });
 }

@@ -1,9 +1,14 @@
 //! The document of traces: binds the markup of `static/trace.html`, and hands on to the worker
 //! what is dropped, pointed at and typed.
 
+mod address;
 mod desk;
+mod detail;
+mod flat;
 mod gallery;
 mod input;
+mod tables;
+mod tools;
 
 fn main() {
     console_error_panic_hook::set_once();

@@ -122,6 +122,7 @@ impl Desk {
                     picture.key(opened, &key, shift);
                 }
             }
+            Ask::Flat(ask) => self.flat.ask(self.opened.as_ref(), ask),
         }
         self.request();
     }
