@@ -12,6 +12,7 @@
 //! - [`rows`], [`filter`]: which goroutines are shown, and where;
 //! - [`window`]: what part of them is looked at;
 //! - [`raster`], [`overview`]: their pixels in the flat view;
+//! - [`space`]: goroutines in space;
 //! - [`detail`], [`tables`]: what is told of one of them, and of all.
 //!
 //! What computes lies here, knows no browser, and is tested natively.
@@ -24,6 +25,7 @@ pub mod messages;
 pub mod overview;
 pub mod raster;
 pub mod rows;
+pub mod space;
 pub mod tables;
 pub mod time;
 pub mod window;
