@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::detail::{Detail, Place};
 use super::filter::Filter;
 use super::rows::Order;
+use super::space::messages::{SpaceAsk, SpaceTell};
 use super::tables::{About, Table};
 
 /// Where the worker is.
@@ -18,7 +19,7 @@ pub enum View {
     /// Goroutines by time, flat.
     #[default]
     Flat,
-    /// Goroutines in space, time upwards.
+    /// Goroutines in space, time downwards.
     Space,
 }
 
@@ -112,6 +113,8 @@ pub enum Ask {
     },
     /// Something of the flat view.
     Flat(FlatAsk),
+    /// Something of the view in space.
+    Space(SpaceAsk),
 }
 
 /// What the document asks of the flat view.
@@ -172,6 +175,8 @@ pub enum Tell {
     },
     /// Something of the flat view.
     Flat(FlatTell),
+    /// Something of the view in space; what it is may go along.
+    Space(SpaceTell),
 }
 
 /// What the flat view tells.

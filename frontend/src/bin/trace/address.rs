@@ -10,6 +10,7 @@ use wasm_bindgen::JsValue;
 use web_sys::Event;
 
 use crate::desk::Desk;
+use crate::space::SpaceDesk;
 
 thread_local! {
     static ADDRESS: RefCell<Address> = RefCell::default();
@@ -27,6 +28,7 @@ pub(crate) fn bind(desk: Desk) {
         ADDRESS.with_borrow_mut(|address| {
             address.set("view", if view == View::Space { "3d" } else { "" });
             desk.flat.write(address);
+            desk.space.write(address);
             let hash = address.write();
             let location = window().location();
             if location.hash().is_ok_and(|old| old != hash) {
@@ -47,6 +49,7 @@ pub(crate) fn read(desk: Desk) {
     let view = if address.value("view") == Some("3d") { View::Space } else { View::Flat };
     desk.show(view);
     desk.flat.read(desk, &address);
+    SpaceDesk::read(desk, &address);
     ADDRESS.set(address);
 }
 

@@ -15,6 +15,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, HtmlCanvasElement, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use crate::flat::Flat;
+use crate::space::{self, SpaceDesk};
 use crate::{address, detail, gallery, input, tables, tools};
 
 thread_local! {
@@ -41,6 +42,8 @@ pub(crate) struct Desk {
     pub(crate) flat: Flat,
     /// The worker is there, and has its canvases.
     pub(crate) ready: RwSignal<bool>,
+    /// What the tools of the view in space show.
+    pub(crate) space: SpaceDesk,
 }
 
 /// Brings the document to life.
@@ -52,10 +55,12 @@ pub(crate) fn start() {
         view: RwSignal::new(View::Flat),
         flat: Flat::new(),
         ready: RwSignal::new(false),
+        space: SpaceDesk::default(),
     };
     desk.run();
     input::bind(desk);
     gallery::bind(desk);
+    space::bind(desk);
     for (id, view) in [("view-flat", View::Flat), ("view-space", View::Space)] {
         let button = by_id(id);
         flag(&button, "aria-pressed", move || desk.view.get() == view);
@@ -85,6 +90,8 @@ pub(crate) fn start() {
     effect(move || {
         flat.set_hidden(desk.view.get() != View::Flat);
         space.set_hidden(desk.view.get() != View::Space);
+        let view = if desk.view.get() == View::Space { "space" } else { "flat" };
+        let _ = by_id("stage").set_attribute("data-view", view);
     });
 }
 
@@ -121,14 +128,14 @@ impl Desk {
         let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let message: Array = event.data().unchecked_into();
             if let Ok(tell) = serde_wasm_bindgen::from_value(message.get(0)) {
-                self.told(tell);
+                self.told(tell, &message);
             }
         });
         worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
         RUNNING.set(Some(Running { worker, _message: message }));
     }
 
-    fn told(self, tell: Tell) {
+    fn told(self, tell: Tell, message: &Array) {
         match tell {
             Tell::Ready => {
                 let canvases = Array::new();
@@ -155,6 +162,7 @@ impl Desk {
                 self.progress.set(None);
                 self.summary.set(Some(summary));
             }
+            Tell::Space(tell) => self.space.told(self, tell, message),
             Tell::Failed { reason } => {
                 self.progress.set(None);
                 self.failed.set(reason);

@@ -7,6 +7,7 @@ mod detail;
 mod flat;
 mod gallery;
 mod input;
+mod space;
 mod tables;
 mod tools;
 

@@ -58,6 +58,14 @@ fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
+/// Does something with the view in space, when the graphics card told something.
+pub(crate) fn with_space(run: impl FnOnce(&mut Space)) {
+    DESK.with_borrow_mut(|desk| {
+        run(&mut desk.space);
+        desk.request();
+    });
+}
+
 /// Milliseconds since the worker was started.
 pub(crate) fn clock() -> f64 {
     scope().performance().map_or(0.0, |performance| performance.now())
@@ -65,10 +73,15 @@ pub(crate) fn clock() -> f64 {
 
 /// Tells the document something.
 pub(crate) fn tell(what: &Tell) {
+    tell_with(what, &Array::new());
+}
+
+/// Tells the document something; objects go along.
+pub(crate) fn tell_with(what: &Tell, along: &Array) {
     let serializer = serde_wasm_bindgen::Serializer::json_compatible();
     if let Ok(value) = what.serialize(&serializer) {
         // It fails only where a message can't be cloned, and plain objects can.
-        let _ = scope().post_message(&Array::of1(&value));
+        let _ = scope().post_message(&Array::of1(&value).concat(along));
     }
 }
 
@@ -98,6 +111,7 @@ impl Desk {
             }
             Ask::Cancel => self.cancel(),
             Ask::Show(view) => self.view = view,
+            Ask::Space(ask) => self.space.asked(self.opened.as_ref(), ask),
             Ask::Theme { dark } => {
                 self.flat.theme(dark);
                 self.space.theme(dark);
@@ -124,7 +138,19 @@ impl Desk {
             }
             Ask::Flat(ask) => self.flat.ask(self.opened.as_ref(), ask),
         }
+        self.share_choice();
         self.request();
+    }
+
+    /// Both views have one choice, whichever it was made in.
+    fn share_choice(&mut self) {
+        let Some(opened) = &self.opened else { return };
+        match self.space.take_choice() {
+            Some(Some((go, time))) => self.flat.choose_at(opened, go, time),
+            Some(None) => self.flat.leave(),
+            None => {}
+        }
+        self.space.choose(self.flat.chosen_go());
     }
 
     /// What is open, and the view that is shown.

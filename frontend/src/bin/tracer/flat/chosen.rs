@@ -33,13 +33,23 @@ impl Flat {
     }
 
     /// Chooses the slice of a goroutine that a time is in.
-    pub(super) fn choose_at(&mut self, opened: &Opened, go: Go, time: u64) {
+    pub(crate) fn choose_at(&mut self, opened: &Opened, go: Go, time: u64) {
         let edges = opened.trace.edges.iter().enumerate();
         let of = edges.filter(|(_, edge)| edge.from == go || edge.to == go);
         let edges = of.map(|(at, _)| at).take(MOST).collect();
         self.choose(Some(Chosen { go, time, edges }));
         let detail = detail(opened.names(), &opened.trace, go, time);
         tell(&Tell::Flat(FlatTell::Chosen(detail.map(Box::new))));
+    }
+
+    /// The goroutine that is chosen.
+    pub(crate) fn chosen_go(&self) -> Option<Go> {
+        self.chosen.as_ref().map(|chosen| chosen.go)
+    }
+
+    /// Chooses nothing.
+    pub(crate) fn leave(&mut self) {
+        self.choose(None);
     }
 
     pub(super) fn choose(&mut self, chosen: Option<Chosen>) {
