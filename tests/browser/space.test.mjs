@@ -18,6 +18,7 @@ const COLORS = {
   channel: [0x5a, 0x4f, 0x85].map((part) => part * 1.35),
   sync: [0x7d, 0x48, 0x58].map((part) => part * 1.35),
   message: [0xff, 0x9d, 0xc8],
+  idle: [0x2b, 0x34, 0x3d].map((part) => part * 1.9),
 };
 
 /** Records the trace of tests/programs/states; gives its path. */
@@ -157,7 +158,7 @@ describe("goroutines in space", { skip: missing(), concurrency: false }, () => {
       return pixels(page, wanted);
     };
     await pressed("1", (now) => less(now.running, all.running) && now.channel > all.channel * 0.9);
-    await pressed("2", (now) => less(now.running, all.running) && less(now.channel, all.channel));
+    await pressed("2", (now) => less(now.running, all.running) && less(now.channel, all.channel) && now.idle > all.idle);
     await pressed("3", (now) => now.running > all.running * 0.9 && less(now.syscall, all.syscall));
     await pressed("4", (now) => now.message > all.message && less(now.syscall, all.syscall));
     await pressed("0", (now) => now.hash === all.hash);
@@ -277,7 +278,8 @@ describe("goroutines in space", { skip: missing(), concurrency: false }, () => {
   test("without WebGL2 a sentence says so, and the flat view works", async () => {
     const browser = await chromium.launch({
       executablePath: browserPath(),
-      args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-webgl", "--disable-3d-apis"],
+      // Neither a graphics card nor what stands in for one.
+      args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-software-rasterizer"],
     });
     try {
       const page = await browser.newPage({ colorScheme: "dark" });
