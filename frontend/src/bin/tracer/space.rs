@@ -40,6 +40,8 @@ const READING: f64 = 700.0;
 const TELLING: f64 = 33.0;
 /// Part of a second that a link takes to arrive.
 const TRAVEL: f64 = 700.0;
+/// Milliseconds for which the same names are shown while the camera moves.
+const STEADY: f64 = 250.0;
 /// No goroutine, where shaders ask for one.
 const NOBODY: u32 = u32::MAX;
 
@@ -91,6 +93,10 @@ struct Made {
     /// What names were placed for.
     named: Option<(Camera, Size)>,
     marks: Vec<f64>,
+    /// Whose names are shown, since when, and whether the camera has moved since.
+    names: Vec<u32>,
+    names_at: f64,
+    stale: bool,
 }
 
 impl Default for Space {
@@ -195,17 +201,19 @@ impl Picture for Space {
             self.dirty = true;
         }
         let waits = self.make(opened, now);
+        self.dirty |= self.made.stale && now - self.made.names_at >= STEADY;
         if self.dirty {
             self.dirty = false;
             let begin = clock();
-            self.paint(opened);
+            self.paint(opened, now);
             let spent = clock() - begin;
             self.frames.frames += 1.0;
             self.frames.cpu += spent;
             self.frames.longest = self.frames.longest.max(spent);
         }
         let untold = self.tell_state(opened, now, duration);
-        self.player.playing || self.spin || waits || untold || !opened.is_read()
+        let moves = self.player.playing || self.spin || self.made.stale;
+        moves || waits || untold || !opened.is_read()
     }
 }
 
@@ -318,7 +326,7 @@ impl Space {
         false
     }
 
-    fn paint(&mut self, opened: &Opened) {
+    fn paint(&mut self, opened: &Opened, now: f64) {
         let Some(canvas) = self.canvas.clone() else { return };
         let ratio = self.size.ratio.clamp(0.5, 4.0);
         let pixels = |length: f64| (length * ratio).round().clamp(1.0, 8_192.0) as u32;
@@ -328,7 +336,7 @@ impl Space {
             canvas.set_height(height);
         }
         let view = self.camera.view(width.into(), height.into());
-        self.name(opened, &view, ratio);
+        self.name(opened, &view, ratio, now);
         let duration = opened.trace.duration as f64;
         let made = &self.made;
         let hover = self.hover.map_or(NOBODY, |hit| u32::try_from(hit.line).unwrap_or(NOBODY));
@@ -370,11 +378,13 @@ impl Space {
     }
 
     /// Chooses names and puts them where their lines begin on the screen.
-    fn name(&mut self, opened: &Opened, view: &View, ratio: f64) {
+    fn name(&mut self, opened: &Opened, view: &View, ratio: f64, now: f64) {
         let key = Some((self.camera, self.size));
-        if self.made.named == key {
+        let due = now - self.made.names_at >= STEADY;
+        if self.made.named == key && !(self.made.stale && due) {
             return;
         }
+        let choose = due || self.made.named.is_none();
         let trace = &opened.trace;
         let placed = Placed {
             trace,
@@ -384,7 +394,8 @@ impl Space {
         };
         // Anchors on the screen of the lines that begin on it, the nearest first.
         let mut anchors: Vec<(f64, u32, f64, f64)> = Vec::new();
-        for index in &self.made.level.lines {
+        let lines = if choose { &self.made.level.lines } else { &self.made.names };
+        for index in lines {
             let Some((top, bottom)) = placed.line(*index) else { continue };
             let Some((from, _)) = view.clip(top, bottom, 0.0) else { continue };
             let Some(spot) = view.spot(top + (bottom - top) * from) else { continue };
@@ -411,22 +422,34 @@ impl Space {
             }
         };
         // Letters are about this wide; how wide exactly is known when they are drawn.
-        let wanted = anchors.iter().map(|(_, index, x, y)| {
-            let width = (label(*index).chars().count() as f64 * 7.0 + 10.0) * ratio;
-            (*index as usize, *x, *y, width)
-        });
+        let width = |index: u32| (label(index).chars().count() as f64 * 7.0 + 10.0) * ratio;
         let line = names::LINE * ratio;
-        let chosen = pick::labels(wanted, line, NAMES, (view.width, view.height));
+        let mut shown: Vec<(u32, f64, f64)> = Vec::new();
+        if choose {
+            let wanted =
+                anchors.iter().map(|(_, index, x, y)| (*index as usize, *x, *y, width(*index)));
+            for place in pick::labels(wanted, line, NAMES, (view.width, view.height)) {
+                let index = u32::try_from(place.of).unwrap_or(NOBODY);
+                shown.push((index, place.x + width(index) / 2.0, place.y));
+            }
+            self.made.names = shown.iter().map(|(index, ..)| *index).collect();
+            self.made.names_at = now;
+        } else {
+            // In the order of before, so that their picture stays.
+            for name in &self.made.names {
+                let anchor = anchors.iter().find(|(_, index, ..)| index == name);
+                let (x, y) = anchor.map_or((-1e4, -1e4), |(_, _, x, y)| (*x, *y));
+                shown.push((*name, x, y));
+            }
+        }
+        self.made.stale = !choose;
         let mut texts: Vec<(String, bool)> = Vec::new();
         let mut at: Vec<(f64, f64, f64, f64)> = Vec::new();
-        let width = |index: u32| (label(index).chars().count() as f64 * 7.0 + 10.0) * ratio;
-        for place in &chosen {
-            let index = u32::try_from(place.of).unwrap_or(NOBODY);
-            let begin = trace.goroutine(Go(index)).map_or(0, |goroutine| goroutine.begin);
-            let strong = Some(index) == self.chosen || self.hovered() == Some(index);
-            texts.push((label(index), strong));
-            let middle = place.x + width(index) / 2.0;
-            at.push((middle, place.y - line, 0.5, begin as f64));
+        for (index, x, y) in &shown {
+            let begin = trace.goroutine(Go(*index)).map_or(0, |goroutine| goroutine.begin);
+            let strong = Some(*index) == self.chosen || self.hovered() == Some(*index);
+            texts.push((label(*index), strong));
+            at.push((*x, y - line, 0.5, begin as f64));
         }
         self.made.marks.clear();
         let (foot, side) = draw::axis(self.camera, self.made.layout == Layout::Row);
@@ -539,7 +562,7 @@ impl Space {
 fn near(a: Camera, b: Camera) -> bool {
     let zoom = a.distance / b.distance;
     let moved = (a.target - b.target).length();
-    let turned = (a.yaw - b.yaw).sin().abs().max((a.yaw - b.yaw).cos() * -1.0);
+    let turned = (a.yaw - b.yaw).sin().abs().max(-(a.yaw - b.yaw).cos());
     let inside = b.distance < 2.0;
     (0.77..1.3).contains(&zoom)
         && moved < b.distance * 0.12

@@ -33,7 +33,7 @@ pub struct Group {
     pub members: Vec<u32>,
     /// Where it stands.
     pub middle: [f32; 2],
-    /// How far its members are from there.
+    /// How far its members are from there, but for a few.
     pub radius: f32,
 }
 
@@ -92,7 +92,7 @@ impl Groups {
                         *of = number;
                     }
                 }
-                groups.groups.push(group(family, function, members, at));
+                groups.groups.push(group(family, function, members, places.radius, at));
             }
         }
         groups
@@ -104,7 +104,13 @@ impl Groups {
     }
 }
 
-fn group(family: u32, function: StringId, members: &[u32], at: impl Fn(u32) -> [f32; 2]) -> Group {
+fn group(
+    family: u32,
+    function: StringId,
+    members: &[u32],
+    room: f32,
+    at: impl Fn(u32) -> [f32; 2],
+) -> Group {
     let mut middle = [0.0_f32; 2];
     for index in members {
         let [x, z] = at(*index);
@@ -115,7 +121,9 @@ fn group(family: u32, function: StringId, members: &[u32], at: impl Fn(u32) -> [
         let [x, z] = at(*index);
         (x - middle[0]).hypot(z - middle[1])
     };
-    let radius = members.iter().map(far).fold(0.0, f32::max);
+    // A few that stand apart do not make a ribbon wide.
+    let most = 1.5 * room * (members.len() as f32).sqrt();
+    let radius = members.iter().map(far).fold(0.0, f32::max).min(most);
     Group { family, function, members: members.to_vec(), middle, radius }
 }
 

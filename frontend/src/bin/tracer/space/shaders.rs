@@ -151,7 +151,7 @@ void main() {
   int group = created ? 4 : kind <= 2u ? 0 : kind == 3u ? 1 : kind <= 5u ? 2 : 3;
   float bright = created ? u_links.x : u_links.y * (group == 0 || group == 1 ? 1.0 : 0.6);
   float fresh = created ? 0.0 : gone < 1.0 ? 1.0 : exp(1.0 - age) * 0.9;
-  float rest = created ? 0.8 : max(u_rest.x, clamp(weight / 90.0, 0.0, 0.7) * 0.7);
+  float rest = created ? min(0.8, u_rest.x * 3.0) : max(u_rest.x, clamp(weight / 90.0, 0.0, 0.7) * 0.7);
   float alpha = bright * max(rest, fresh);
   if (some) alpha = chosen ? max(alpha, 0.95) : alpha * 0.35;
   if (weight > 1.0) alpha *= 0.35 + weight / 180.0;
