@@ -3,7 +3,7 @@
 //! In circles, a goroutine has its children around it, each with the room that its own children
 //! need: discs that never overlap, in rings, or in a spiral where many are of one size, as seeds
 //! stand in a sunflower. The radius grows with the root of their number. A chain of creations, each
-//! with one child, would double the radius with every link, so from [`FLAT`] generations on what
+//! with one child, would double the radius with every link, so from five generations on what
 //! is largest takes the middle, its parent stands beside it, and the room grows by what is added.
 //! Trees whose discs still leave most of the floor empty stand in one spiral, children after their
 //! parent.
