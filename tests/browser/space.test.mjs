@@ -32,7 +32,7 @@ function record(world) {
 
 /**
  * Pixels of each color in a picture, mixed with the background or not; `ink` is all that is not
- * background, and `hash` stands for the picture itself.
+ * background, `hash` stands for the picture itself, and `syscall_at` is amid those of that color.
  */
 function count(page, picture) {
   return page.evaluate(
@@ -43,6 +43,7 @@ function count(page, picture) {
       const context = canvas.getContext("2d");
       context.drawImage(image, 0, 0);
       const { data } = context.getImageData(0, 0, image.width, image.height);
+      const calls = [];
       const found = { ink: 0, hash: 0, width: image.width, height: image.height };
       const wanted = Object.entries(colors).map(([name, color]) => {
         found[name] = 0;
@@ -61,7 +62,10 @@ function count(page, picture) {
           if (share > 0.1 && off < best.off) best = { off, name };
         }
         if (best.name) found[best.name]++;
+        if (best.name === "syscall") calls.push(at / 4);
       }
+      const middle = calls[calls.length >> 1] ?? 0;
+      found.syscall_at = [middle % image.width, Math.floor(middle / image.width)];
       return found;
     },
     [picture.toString("base64"), BACK, COLORS],
@@ -227,15 +231,18 @@ describe("goroutines in space", { skip: missing(), concurrency: false }, () => {
   test("a line is chosen by a click, and its details are told", async () => {
     const page = await open();
     await page.keyboard.press("n");
-    await pixels(page, ({ ink }) => ink > 2_000);
-    const { x, y, width, height } = await page.locator("#stage").boundingBox();
-    // Somewhere on the way across there is a line.
-    for (let part = 0.2; part < 0.8; part += 0.02) {
-      await page.mouse.click(x + width * part, y + height * 0.45);
-      if (await page.locator("#detail").isVisible()) break;
-    }
+    const { syscall_at } = await pixels(page, ({ ink }) => ink > 2_000);
+    const { x, y } = await page.locator("#stage").boundingBox();
+    await page.mouse.move(x + syscall_at[0], y + syscall_at[1]);
+    await page.locator("#hover", { hasText: "system call" }).waitFor();
+    await page.mouse.down();
+    await page.mouse.up();
     await page.locator("#detail h2").waitFor();
-    assert.match(await page.locator("#detail h2").textContent(), /main\.|runtime\./);
+    assert.match(await page.locator("#detail h2").textContent(), /main\./);
+    assert.match(await page.locator("#detail-state").textContent(), /system call/i);
+    await page.locator("#stage").focus();
+    await page.keyboard.press("Escape");
+    await page.locator("#detail").waitFor({ state: "hidden" });
     await finish(page);
   });
 
