@@ -234,7 +234,7 @@ describe("goroutines in space", { skip: missing(), concurrency: false }, () => {
     const { syscall_at } = await pixels(page, ({ ink }) => ink > 2_000);
     const { x, y } = await page.locator("#stage").boundingBox();
     await page.mouse.move(x + syscall_at[0], y + syscall_at[1]);
-    await page.locator("#hover", { hasText: "system call" }).waitFor();
+    await page.waitForFunction(() => /system call/.test(document.querySelector("#hover").textContent));
     await page.mouse.down();
     await page.mouse.up();
     await page.locator("#detail h2").waitFor();

@@ -97,8 +97,7 @@ fn option(value: &str, title: &str) -> HtmlElement {
 fn hover(desk: Desk) {
     let flat = desk.flat;
     let place = by_id("hover");
-    let is_flat = move || desk.view.get() == View::Flat;
-    shown(&place, move || is_flat() && flat.hover.with(Option::is_some));
+    shown(&place, move || flat.hover.with(Option::is_some));
     attribute(&place, "data-shade", move || {
         flat.hover
             .with(|hover| hover.as_ref().map_or_else(String::new, |hover| hover.shade.clone()))
