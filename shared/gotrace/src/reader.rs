@@ -169,14 +169,10 @@ impl Reader {
         sink: &mut impl FnMut(&Names, &Event),
     ) -> Result<(), TraceError> {
         if self.version.is_none() {
-            let Some(header) = self.buffer.get(..HEADER) else {
-                let starts = b"go 1.".iter().zip(&self.buffer).all(|(want, is)| want == is);
-                return if starts && !last { Ok(()) } else { Err(TraceError::NoTrace) };
+            let Some(header) = header(&self.buffer)? else {
+                return if last { Err(TraceError::NoTrace) } else { Ok(()) };
             };
             let version = version(header).ok_or(TraceError::NoTrace)?;
-            if version < OLDEST {
-                return Err(TraceError::Old(version));
-            }
             if version > NEWEST {
                 let what =
                     format!("Go 1.{version} is newer than this reader; read as Go 1.{NEWEST}");
@@ -366,6 +362,21 @@ impl Reader {
 
     fn tell(&mut self, place: usize, what: impl Into<Cow<'static, str>>) {
         self.losses.tell(self.base + place as u64, self.generation.number, what);
+    }
+}
+
+/// The header that these bytes begin with, if there are enough of them.
+///
+/// # Errors
+/// When they are those of no trace, or of one from before Go 1.22.
+pub(crate) fn header(bytes: &[u8]) -> Result<Option<&[u8]>, TraceError> {
+    let Some(header) = bytes.get(..HEADER) else {
+        let starts = b"go 1.".iter().zip(bytes).all(|(want, is)| want == is);
+        return if starts { Ok(None) } else { Err(TraceError::NoTrace) };
+    };
+    match version(header).ok_or(TraceError::NoTrace)? {
+        old if old < OLDEST => Err(TraceError::Old(old)),
+        _ => Ok(Some(header)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A trace as a picture needs it: goroutines, what each did when, and who woke whom.
 //!
 //! Everything is in columns that only grow, so a trace that is still being written is shown by
-//! the same code. Times are nanoseconds since the trace began.
+//! the same code; one without end lets go of what is long past, on request. Times are nanoseconds since the trace began.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,6 +15,7 @@ use crate::wake::{self, Wake};
 
 pub use track::{Slice, StateTimes, Track};
 
+mod forget;
 mod track;
 
 /// Index of a goroutine in [`Trace::goroutines`], in the order in which they were seen.
@@ -173,6 +174,7 @@ pub struct Trace {
     open_regions: HashMap<Go, Vec<usize>, FixedState>,
     open_spans: HashMap<Range, usize, FixedState>,
     begun: bool,
+    forgotten: u64,
 }
 
 impl Trace {

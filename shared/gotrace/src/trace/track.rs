@@ -130,6 +130,26 @@ impl Track {
         times
     }
 
+    /// Lets go of the slices that were over before a time.
+    pub(super) fn forget_before(&mut self, time: u64) {
+        let first = self.slices.partition_point(|slice| slice.begin <= time).saturating_sub(1);
+        if first == 0 {
+            return;
+        }
+        self.slices.drain(..first);
+        self.marks.clear();
+        let mut times = StateTimes::default();
+        for (at, pair) in self.slices.windows(2).enumerate() {
+            if let [slice, next] = pair {
+                times.add(slice.state, next.begin.saturating_sub(slice.begin));
+            }
+            if (at + 1).is_multiple_of(MARK) {
+                self.marks.push(times);
+            }
+        }
+        self.slices.shrink_to_fit();
+    }
+
     pub(super) fn enter(
         &mut self,
         time: u64,
