@@ -6,7 +6,9 @@
 use std::fmt::Debug;
 
 use ::wire::details::{Details, FileDetails, LineDetails, Metric};
-use ::wire::frame::{Counts, Flow, FlowEvent, Frame, PackageCounts, Process, State};
+use ::wire::frame::{
+    Counts, Flow, FlowEvent, Frame, PackageCounts, Process, State, TraceBegin, TracePiece,
+};
 use ::wire::table::{Origin, TableFile, TableFunction, TableUnit};
 use ::wire::{
     AgentToRelay, RelayToAgent, RelayToViewer, SourceId, Table, TableId, VERSION, WireError, limits,
@@ -119,6 +121,13 @@ fn frames_from_agents_are_pinned() {
     pin(&F::Source { id: SourceId(ID), bytes }, &format!("08 13 {ID_HEX} 01 676f"), Open);
     pin(&F::Source { id: SourceId(ID), bytes: None }, &format!("08 11 {ID_HEX} 00"), Fixed);
     pin(&F::Tracing { handle: 1, entries: 128 }, "09 03 01 8001", Fixed);
+    let (host, name) = ("h".to_owned(), "api".to_owned());
+    let header = b"go".to_vec();
+    let begin = TraceBegin { trace: 1, pid: 300, host, name, header };
+    pin(&F::TraceBegin(begin), "0a 0b 01 ac02 01 68 03 617069 676f", Open);
+    let piece = TracePiece { trace: 1, begins: true, lost: 300, bytes: vec![1, 2] };
+    pin(&F::TracePiece(piece), "0b 06 01 01 ac02 0102", Open);
+    pin(&F::TraceEnd { trace: 1 }, "0c 01 01", Fixed);
 }
 
 #[test]
@@ -358,6 +367,15 @@ fn from_agent() -> impl Strategy<Value = AgentToRelay> {
         any::<([u8; 16], Option<Vec<u8>>)>()
             .prop_map(|(id, bytes)| F::Source { id: SourceId(id), bytes }),
         any::<(u32, u32)>().prop_map(|(handle, entries)| F::Tracing { handle, entries }),
+        any::<(u32, u32, String, String, [u8; 16])>().prop_map(
+            |(trace, pid, host, name, header)| {
+                F::TraceBegin(TraceBegin { trace, pid, host, name, header: header.to_vec() })
+            }
+        ),
+        any::<(u32, bool, u64, Vec<u8>)>().prop_map(|(trace, begins, lost, bytes)| {
+            F::TracePiece(TracePiece { trace, begins, lost, bytes })
+        }),
+        any::<u32>().prop_map(|trace| F::TraceEnd { trace }),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Agents: the local collector over channels, others over a WebSocket. Both end in a [`Session`],
 //! which holds what an agent may say when.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -15,6 +15,7 @@ use wire::{AgentToRelay, TableId};
 
 use crate::hub::{AgentId, Announced, KnownTable, Refusal};
 use crate::relay::{Relay, Requests, Slot, now_ms};
+use crate::traces::{End, Live};
 use crate::{LocalAgent, limits, metrics};
 
 /// What one agent has said on this connection.
@@ -28,6 +29,8 @@ struct Session {
     processes: HashMap<u32, Known>,
     /// Holding them keeps the hub from dropping them.
     tables: HashMap<TableId, Arc<KnownTable>>,
+    /// Execution traces that it sends, by its own numbers.
+    traces: BTreeMap<u32, Arc<Live>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +43,8 @@ struct Known {
 impl Session {
     fn new(relay: Arc<Relay>, name: String, requests: Requests) -> Self {
         let id = relay.join(requests);
-        Self { relay, id, name, processes: HashMap::new(), tables: HashMap::new() }
+        let (processes, tables, traces) = Default::default();
+        Self { relay, id, name, processes, tables, traces }
     }
 
     /// Takes one frame: all of it or nothing.
@@ -73,6 +77,32 @@ impl Session {
                 None => Ok(()),
             },
             AgentToRelay::Source { id, bytes } => self.relay.sources().answer(self.id, id, bytes),
+            AgentToRelay::TraceBegin(begin) => {
+                let theirs = begin.trace;
+                if self.traces.len() >= limits::AGENT_TRACES && !self.traces.contains_key(&theirs) {
+                    let limit = limits::AGENT_TRACES;
+                    return Err(Refusal::Limit { what: "execution traces at once", limit });
+                }
+                let live = self.relay.traces().begin(begin, now_ms());
+                if let Some(before) = self.traces.insert(theirs, live) {
+                    before.end(End::Broken);
+                }
+                Ok(())
+            }
+            AgentToRelay::TracePiece(piece) => match self.traces.get(&piece.trace) {
+                Some(live) => {
+                    live.add(piece);
+                    Ok(())
+                }
+                None => Err(Refusal::Protocol(format!("trace {} has not begun", piece.trace))),
+            },
+            AgentToRelay::TraceEnd { trace } => match self.traces.remove(&trace) {
+                Some(live) => {
+                    live.end(End::Whole);
+                    Ok(())
+                }
+                None => Err(Refusal::Protocol(format!("trace {trace} has not begun"))),
+            },
         }
     }
 
@@ -121,6 +151,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.traces.values().for_each(|live| live.end(End::Broken));
         self.relay.leave(self.id);
     }
 }

@@ -17,6 +17,7 @@ use crate::hub::{Row, Scope, ScopeError};
 use crate::limits;
 use crate::relay::{Relay, now_ms};
 use crate::source::Wanted;
+use crate::traces::{End, Live};
 
 /// An answer that is no: a status and a sentence.
 #[derive(Debug)]
@@ -241,6 +242,57 @@ pub(crate) async fn source(relay: &Arc<Relay>, id: &str) -> Result<Bytes, Proble
             Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, message))
         }
     }
+}
+
+/// All execution traces that are kept, oldest first.
+pub(crate) fn traces(relay: &Relay) -> Value {
+    let all = relay.traces().all();
+    let traces: Vec<Value> = all
+        .iter()
+        .map(|live| {
+            let summary = live.summary();
+            json!({
+                "id": live.id,
+                "process": handle_of(relay, live),
+                "pid": live.pid,
+                "host": live.host,
+                "name": live.name,
+                "began_ms": live.began_ms,
+                "state": match summary.end {
+                    None => "live",
+                    Some(End::Whole) => "whole",
+                    Some(End::Broken) => "broken off",
+                },
+                "generations": summary.generations,
+                "bytes": summary.n_bytes,
+                "lost": {"generations": summary.lost.generations, "bytes": summary.lost.bytes},
+            })
+        })
+        .collect();
+    json!({"traces": traces})
+}
+
+/// The newest execution trace of a process, or else the newest of that name.
+pub(crate) fn live_trace(relay: &Relay, wanted: &str) -> Result<Arc<Live>, Problem> {
+    let all = relay.traces().all();
+    let handle = wanted.parse().ok();
+    let of_process =
+        |live: &&Arc<Live>| handle.is_some() && handle_of(relay, live.as_ref()) == handle;
+    let found = all.iter().rev().find(of_process);
+    let found = found.or_else(|| all.iter().rev().find(|live| live.name == wanted));
+    found.cloned().ok_or_else(|| {
+        let message = format!("there is no execution trace of {wanted:?}");
+        Problem::new(StatusCode::NOT_FOUND, message)
+    })
+}
+
+/// The process that writes a trace, as far as it is watched: numbers are used again, so the newest.
+fn handle_of(relay: &Relay, live: &Live) -> Option<u32> {
+    let hub = relay.hub();
+    let mut processes = hub.processes().filter(|process| {
+        live.pid != 0 && process.about.pid == live.pid && process.about.host == live.host
+    });
+    processes.next_back().map(|process| process.about.handle)
 }
 
 /// Zeroes counts.

@@ -12,6 +12,7 @@
 //! | `api`, `source`, `assets` | what is answered |
 //! | `guard`, `limits` | who may ask, and how much |
 //! | `recording` | frames in a file, to be played again |
+//! | `traces` | execution traces as they are written |
 //!
 //! Every queue is bounded: agents are made to wait by their socket, a viewer that is slow gets
 //! fewer and larger messages, because counts are cumulative and what is skipped loses nothing.
@@ -30,6 +31,7 @@ mod relay;
 mod routes;
 mod server;
 mod source;
+mod traces;
 mod viewer;
 
 use std::io;

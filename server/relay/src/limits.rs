@@ -25,6 +25,13 @@ pub const UNREACHABLE: Duration = Duration::from_secs(3600);
 /// Keys of processes that were folded away, so that they aren't counted twice.
 pub const FOLDED_KEYS: usize = 1 << 16;
 
+/// Most execution traces kept.
+pub const TRACES: usize = 8;
+/// Most bytes kept of an execution trace: its newest generations.
+pub const TRACE_BYTES: usize = 32 << 20;
+/// Most execution traces that one agent may send at once.
+pub const AGENT_TRACES: usize = 8;
+
 /// Most viewers connected at once.
 pub const VIEWERS: usize = 1024;
 /// Most agents connected at once.

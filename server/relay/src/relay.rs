@@ -17,6 +17,7 @@ use crate::hub::{AgentId, Hub};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::source::Sources;
+use crate::traces::{End, Traces};
 
 /// The state of one relay. Locks are held for as long as memory is touched, never while a peer is
 /// read or written, and never two at once.
@@ -24,6 +25,7 @@ use crate::source::Sources;
 pub(crate) struct Relay {
     hub: Mutex<Hub>,
     sources: Mutex<Sources>,
+    traces: Mutex<Traces>,
     agents: Mutex<BTreeMap<AgentId, Peer>>,
     next_agent: AtomicU32,
     /// Agents that are connected or connecting.
@@ -82,6 +84,7 @@ impl Relay {
         Arc::new(Self {
             hub: Mutex::new(Hub::new(id, now_ms())),
             sources: Mutex::default(),
+            traces: Mutex::default(),
             agents: Mutex::default(),
             next_agent: AtomicU32::new(1),
             agent_slots: AtomicUsize::new(0),
@@ -106,6 +109,11 @@ impl Relay {
         lock(&self.sources)
     }
 
+    /// Execution traces.
+    pub(crate) fn traces(&self) -> MutexGuard<'_, Traces> {
+        lock(&self.traces)
+    }
+
     /// Something changed in the hub.
     pub(crate) fn wake(&self) {
         self.changed.notify_one();
@@ -125,6 +133,8 @@ impl Relay {
     /// Ends every connection and task.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
+        // Whoever reads one would wait for more.
+        self.traces().all().iter().for_each(|live| live.end(End::Broken));
     }
 
     /// An agent is there.

@@ -18,6 +18,7 @@ use crate::api::{self, Problem};
 use crate::guard::{Denied, Head};
 use crate::relay::{Relay, Slot};
 use crate::server::LocalAddr;
+use crate::traces::Live;
 use crate::{agent, assets, limits, metrics, viewer};
 
 /// Everything the relay answers to, apart from the page itself. `openapi.json` describes those
@@ -29,6 +30,8 @@ pub(crate) const ENDPOINTS: &[(Method, &str)] = &[
     (Method::GET, "/api/v1/source"),
     (Method::POST, "/api/v1/reset"),
     (Method::POST, "/api/v1/trace"),
+    (Method::GET, "/api/v1/trace"),
+    (Method::GET, "/api/v1/traces"),
     (Method::GET, "/api/v1/openapi.json"),
     (Method::GET, "/healthz"),
     (Method::GET, "/metrics"),
@@ -90,6 +93,14 @@ pub(crate) fn routes(relay: Arc<Relay>) -> BoxedFilter<(Response,)> {
         answer(write(relay, head, body, |relay, request| api::trace(&relay, request)))
     });
 
+    let traces = api().and(warp::path!("traces")).and(warp::get()).and(with()).and(head());
+    let traces = traces.then(|relay, head| {
+        answer(read(relay, head, &[], |relay, _, _| Ok(json_reply(&api::traces(&relay)))))
+    });
+
+    let live = api().and(warp::path!("trace")).and(warp::get()).and(with()).and(head());
+    let live = live.then(|relay, head| answer(send_trace(relay, head)));
+
     let openapi = api().and(warp::path!("openapi.json")).and(warp::get()).and(with()).and(head());
     let openapi = openapi.then(|relay: Arc<Relay>, head: Head| async move {
         answer(async move {
@@ -131,6 +142,7 @@ pub(crate) fn routes(relay: Arc<Relay>) -> BoxedFilter<(Response,)> {
 
     let api = services.or(summary).unify().or(profile).unify().or(source).unify().boxed();
     let api = api.or(reset).unify().or(trace).unify().or(openapi).unify().boxed();
+    let api = api.or(traces).unify().or(live).unify().boxed();
     let own = health.or(metrics).unify().or(viewers).unify().or(agents).unify().boxed();
     api.or(own).unify().or(rest).unify().map(guarded).boxed()
 }
@@ -184,6 +196,33 @@ async fn send_source(relay: Arc<Relay>, head: Head) -> Result<Response, Problem>
     set(&mut response, CACHE_CONTROL, &age);
     set(&mut response, ETAG, &format!("\"{id}\""));
     Ok(response)
+}
+
+async fn send_trace(relay: Arc<Relay>, head: Head) -> Result<Response, Problem> {
+    relay.guard.host(&head)?;
+    relay.guard.token(&head)?;
+    let (scope, _) = api::scope(&head.query, &[])?;
+    let wanted = scope.process.ok_or_else(|| {
+        let message = "the parameter process is missing: a handle, or the name of a trace";
+        Problem::new(StatusCode::BAD_REQUEST, message)
+    })?;
+    let live = api::live_trace(&relay, &wanted)?;
+    let slot = Slot::take(&relay, |relay| &relay.viewer_slots, limits::VIEWERS);
+    let slot = slot.ok_or_else(|| too_many("viewers", limits::VIEWERS))?;
+    let mut response = text_reply(Bytes::new());
+    set(&mut response, CONTENT_TYPE, "application/octet-stream");
+    // Bodies of this library are whole; the server puts the stream in.
+    response.extensions_mut().insert(Streamed { live, _slot: Arc::new(slot) });
+    Ok(response)
+}
+
+/// An answer whose body is an execution trace as it is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Streamed {
+    /// The trace.
+    pub(crate) live: Arc<Live>,
+    /// The reader's place among the viewers.
+    _slot: Arc<Slot>,
 }
 
 /// Does what a request's body says.
@@ -380,10 +419,10 @@ mod tests {
     async fn every_endpoint_answers_to_its_method_only() {
         let routes = page();
         for (method, path) in ENDPOINTS {
-            let other = if method == Method::GET { "POST" } else { "GET" };
-            let reply = request(other, path).reply(&routes).await;
-            assert_eq!(reply.status(), 405, "{other} {path}");
-            assert_eq!(reply.headers()["allow"], method.as_str());
+            let reply = request("PUT", path).reply(&routes).await;
+            assert_eq!(reply.status(), 405, "PUT {path}");
+            let allowed = reply.headers()["allow"].to_str().unwrap();
+            assert!(allowed.split(", ").any(|allowed| allowed == method.as_str()), "{path}");
             let reply = request(method.as_str(), path).reply(&routes).await;
             assert_ne!(reply.status(), 405, "{method} {path}");
             assert_ne!(reply.body(), "<p>page", "{method} {path} fell through to the page");

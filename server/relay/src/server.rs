@@ -7,6 +7,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +25,9 @@ use warp::reply::Response;
 
 use crate::limits;
 use crate::relay::Relay;
+use crate::routes::Streamed;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The address that a connection came in on; requests carry it.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +79,9 @@ async fn connection(relay: Arc<Relay>, stream: TcpStream, routes: BoxedFilter<(R
         if let Some(local) = local {
             request.extensions_mut().insert(LocalAddr(local));
         }
-        hyper::service::Service::call(&TowerToHyperService::new(service.clone()), request)
+        let answer =
+            hyper::service::Service::call(&TowerToHyperService::new(service.clone()), request);
+        async move { answer.await.map(with_stream) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits::HEADER_TIMEOUT);
@@ -87,6 +97,18 @@ async fn connection(relay: Arc<Relay>, stream: TcpStream, routes: BoxedFilter<(R
     if let Err(error) = result {
         debug!("a connection ended: {error}");
     }
+}
+
+/// The answer, with the stream in it that it announces.
+fn with_stream(mut response: Response) -> http::Response<BoxBody<Bytes, BoxError>> {
+    let Some(streamed) = response.extensions_mut().remove::<Streamed>() else {
+        return response.map(|body| body.map_err(Into::into).boxed());
+    };
+    let frames = Arc::clone(&streamed.live).read().map(move |bytes| {
+        let _place = &streamed;
+        bytes.map(Frame::data).map_err(Into::into)
+    });
+    response.map(|_| BodyExt::boxed(StreamBody::new(frames)))
 }
 
 fn is_the_peers(error: &std::io::Error) -> bool {

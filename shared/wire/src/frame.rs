@@ -16,6 +16,9 @@
 //!   7 state      handle uleb · at uleb · state u8
 //!   8 source     source id [16] · found u8 · bytes
 //!   9 tracing    handle uleb · entries switched on uleb
+//!  10 begin      trace uleb · pid uleb (0 where unknown) · host str · name str · header bytes
+//!  11 piece      trace uleb · begins u8 · lost uleb (bytes in front of it) · bytes
+//!  12 end        trace uleb                                     nothing more follows
 //! relay → agent
 //!  16 want       source id [16]
 //!  17 trace      handle uleb · on u8 · package uleb (position + 1; 0 for all) · n uleb
@@ -28,7 +31,9 @@
 //!                (`details.rs`)
 //! ```
 //!
-//! A handle names a process within one connection; the relay gives its own to the viewers.
+//! A handle names a process within one connection; the relay gives its own to the viewers. So does
+//! the number of a trace, which is an execution trace of Go as it is written: its header, and then
+//! pieces of whole batches, each of one generation. The relay gives viewers the bytes, by HTTP.
 
 use crate::codec::{Reader, WireError, Writer};
 use crate::details::Details;
@@ -108,6 +113,34 @@ pub struct Flow {
     pub events: Vec<FlowEvent>,
 }
 
+/// An execution trace that is being written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceBegin {
+    /// Names it within this connection.
+    pub trace: u32,
+    /// Process id of the program where it runs; 0 where that is not known.
+    pub pid: u32,
+    /// Host where it runs.
+    pub host: String,
+    /// What people call it: the program's name.
+    pub name: String,
+    /// What the trace begins with, before its first generation.
+    pub header: Vec<u8>,
+}
+
+/// Bytes of an execution trace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TracePiece {
+    /// Of which.
+    pub trace: u32,
+    /// Whether a generation begins with it: a reader may start here.
+    pub begins: bool,
+    /// Bytes that were left out between it and what came before.
+    pub lost: u64,
+    /// Whole batches of one generation.
+    pub bytes: Vec<u8>,
+}
+
 /// What is known of a process's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
@@ -167,6 +200,15 @@ pub enum AgentToRelay {
         handle: u32,
         /// Entries switched on.
         entries: u32,
+    },
+    /// An execution trace begins.
+    TraceBegin(TraceBegin),
+    /// It goes on.
+    TracePiece(TracePiece),
+    /// It has come to its end.
+    TraceEnd {
+        /// Which.
+        trace: u32,
     },
 }
 
@@ -302,6 +344,25 @@ impl Frame for AgentToRelay {
             AgentToRelay::Tracing { handle, entries } => {
                 write_tracing(&mut body, *handle, *entries)
             }
+            AgentToRelay::TraceBegin(trace) => {
+                body.uleb(u64::from(trace.trace));
+                body.uleb(u64::from(trace.pid));
+                body.string(&trace.host);
+                body.string(&trace.name);
+                body.raw(&trace.header);
+                10
+            }
+            AgentToRelay::TracePiece(piece) => {
+                body.uleb(u64::from(piece.trace));
+                body.byte(u8::from(piece.begins));
+                body.uleb(piece.lost);
+                body.raw(&piece.bytes);
+                11
+            }
+            AgentToRelay::TraceEnd { trace } => {
+                body.uleb(u64::from(*trace));
+                12
+            }
         };
         append(message, kind, body);
     }
@@ -339,9 +400,33 @@ impl Frame for AgentToRelay {
                 let handle = reader.uleb32("process")?;
                 AgentToRelay::Tracing { handle, entries: reader.uleb32("entries")? }
             }
+            10 => {
+                let trace = reader.uleb32("trace")?;
+                let pid = reader.uleb32("process id")?;
+                let host = reader.string("host")?.to_owned();
+                let name = reader.string("name")?.to_owned();
+                let header = rest(&mut reader, "header", limits::TRACE_HEADER)?;
+                AgentToRelay::TraceBegin(TraceBegin { trace, pid, host, name, header })
+            }
+            11 => {
+                let trace = reader.uleb32("trace")?;
+                let begins = reader.byte("begins flag")? != 0;
+                let lost = reader.uleb("lost bytes")?;
+                let bytes = rest(&mut reader, "piece", limits::TRACE_PIECE)?;
+                AgentToRelay::TracePiece(TracePiece { trace, begins, lost, bytes })
+            }
+            12 => AgentToRelay::TraceEnd { trace: reader.uleb32("trace")? },
             _ => return Ok(None),
         }))
     }
+}
+
+/// All bytes that are left.
+fn rest(reader: &mut Reader<'_>, what: &'static str, limit: usize) -> Result<Vec<u8>, WireError> {
+    if reader.remaining() > limit {
+        return Err(WireError::Limit { offset: reader.offset(), what, limit });
+    }
+    Ok(reader.raw(reader.remaining(), what)?.to_vec())
 }
 
 impl Frame for RelayToAgent {

@@ -14,5 +14,9 @@ pub const ARGUMENTS: usize = 64;
 pub const PACKAGES: usize = 1 << 16;
 /// Most units of a package.
 pub const UNITS: usize = 4 << 20;
+/// Longest header of an execution trace, in bytes.
+pub const TRACE_HEADER: usize = 64;
+/// Longest piece of an execution trace, in bytes.
+pub const TRACE_PIECE: usize = 4 << 20;
 /// Most flow events in a frame.
 pub const FLOW_EVENTS: usize = 1 << 16;

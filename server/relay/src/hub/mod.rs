@@ -398,7 +398,7 @@ impl Hub {
     }
 
     /// Every process, oldest first.
-    pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
+    pub(crate) fn processes(&self) -> impl DoubleEndedIterator<Item = &Process> {
         self.processes.values()
     }
 
