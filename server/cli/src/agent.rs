@@ -44,7 +44,7 @@ const REQUEST_BYTES: usize = 8 << 20;
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long the relay may take to accept a message.
-const SEND: Duration = Duration::from_secs(20);
+pub(crate) const SEND: Duration = Duration::from_secs(20);
 /// Silence after which the relay is asked for a sign of life.
 const PING: Duration = Duration::from_secs(20);
 /// Silence after which it is given up.
@@ -56,7 +56,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// … up to here.
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// A connection to the relay.
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// `coverglass agent`.
 pub(crate) fn agent(args: AgentArgs) -> Result<ExitCode> {
@@ -105,6 +106,18 @@ impl Relay {
     /// Whether address and token can be used.
     pub(crate) fn check(&self) -> Result<()> {
         request(&self.url, self.token.as_deref()).map(|_| ())
+    }
+
+    /// Makes a connection.
+    ///
+    /// # Errors
+    /// Why there is none, in a few words.
+    pub(crate) async fn connect(&self) -> Result<Socket, String> {
+        let request = request(&self.url, self.token.as_deref()).map_err(|e| e.to_string())?;
+        match timeout(CONNECT, connect(&request)).await {
+            Ok(connected) => connected.map_err(|error| say(&error)),
+            Err(_) => Err("no answer".to_owned()),
+        }
     }
 
     /// Tells the relay what is watched, until `shutdown` or until that is over. A connection that
@@ -202,7 +215,7 @@ async fn connect(request: &Request) -> Result<Socket, Error> {
 }
 
 /// Why it failed, in a few words.
-fn say(error: &Error) -> String {
+pub(crate) fn say(error: &Error) -> String {
     match error {
         Error::Http(response) if response.status() == http::StatusCode::UNAUTHORIZED => {
             "it needs its token".to_owned()

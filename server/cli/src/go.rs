@@ -7,6 +7,6 @@ use instrument::go::Verb;
 
 /// Runs the go command; the exit code is go's own.
 pub(crate) fn command(verb: Verb, arguments: &[OsString]) -> ExitCode {
-    let code = instrument::go::command(verb, arguments);
+    let code = instrument::go::command(verb, arguments, &crate::livetrace::take);
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }

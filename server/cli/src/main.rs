@@ -8,6 +8,7 @@ mod cover;
 mod demo;
 mod embedded;
 mod go;
+mod livetrace;
 mod log;
 mod offline;
 mod port;

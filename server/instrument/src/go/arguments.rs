@@ -37,6 +37,8 @@ pub(super) struct Arguments {
     pub channels: bool,
     /// The file for them, of `run` and `test`.
     pub channels_file: Option<OsString>,
+    /// Whether the execution trace of what runs is wanted, and in which file besides.
+    pub trace: Option<Option<PathBuf>>,
     /// Whether the user asks for help.
     pub help: bool,
     /// Directory to change to first.
@@ -94,6 +96,16 @@ impl Arguments {
                         return Err(GoError::Usage(format!("{flag}: {why}")));
                     }
                     (parsed.channels, parsed.channels_file) = (true, Some(file.into()));
+                }
+                Some("--trace") if verb == Verb::Run => parsed.trace = Some(None),
+                Some(flag) if flag.starts_with("--trace=") && verb == Verb::Run => {
+                    let file = flag.split_once('=').map_or("", |(_, file)| file);
+                    if file.is_empty() {
+                        return Err(GoError::Usage(
+                            "--trace=: the name of a file is missing".into(),
+                        ));
+                    }
+                    parsed.trace = Some(Some(file.into()));
                 }
                 Some("--help" | "-help" | "-h") => parsed.help = true,
                 Some(flag) if flag.starts_with("--flow=") => {

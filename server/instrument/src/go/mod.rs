@@ -22,6 +22,7 @@ mod rewrite;
 mod scan;
 mod signals;
 mod toolchain;
+mod tracing;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,6 +32,7 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 
 pub use error::GoError;
 pub use program::attend;
+pub use tracing::{TraceSink, Traced, Tracer};
 
 use crate::cache;
 use crate::collector::{self, Bound};
@@ -70,8 +72,10 @@ impl Verb {
 
 /// Runs a go command, instrumented, with our own flags in front of go's. Prints what go prints, and
 /// complaints of our own to stderr. The result is the exit code: go's, or 2 for a failure of ours.
-pub fn command(verb: Verb, arguments: &[OsString]) -> i32 {
-    match run(verb, arguments) {
+///
+/// `tracer` is given the execution traces that were asked for.
+pub fn command(verb: Verb, arguments: &[OsString], tracer: Tracer<'_>) -> i32 {
+    match run(verb, arguments, tracer) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("coverglass {}: {error}", verb.as_str());
@@ -80,7 +84,7 @@ pub fn command(verb: Verb, arguments: &[OsString]) -> i32 {
     }
 }
 
-fn run(verb: Verb, words: &[OsString]) -> Result<i32, GoError> {
+fn run(verb: Verb, words: &[OsString], tracer: Tracer<'_>) -> Result<i32, GoError> {
     // `-C` decides which toolchain it is, and the toolchain's flags count as arguments.
     let Some(first_look) = Arguments::parse(verb, &[], words)? else {
         return plain(verb, words);
@@ -112,7 +116,7 @@ fn run(verb: Verb, words: &[OsString]) -> Result<i32, GoError> {
         }
         Ok(build) => match verb {
             Verb::Build => build.build(),
-            Verb::Run => build.run(),
+            Verb::Run => build.run(tracer),
             Verb::Test => build.test(),
         },
     }
@@ -192,7 +196,7 @@ impl Build {
         }
     }
 
-    fn run(mut self) -> Result<i32, GoError> {
+    fn run(mut self, tracer: Tracer<'_>) -> Result<i32, GoError> {
         let main = match packages::roots(&self.listed).as_slice() {
             [root] if root.name == "main" => root.executable_name(&self.arguments.packages),
             _ => return plain(self.verb, &plain_words(&self.arguments)),
@@ -215,15 +219,23 @@ impl Build {
         }
         let wrapper = self.arguments.exec.as_ref().map(|exec| exec.to_string_lossy());
         let wrapper = toolchain::split_quoted(&wrapper.unwrap_or_default());
+        if self.arguments.trace.is_some() && !self.overlays.contains_key(&self.main_path()) {
+            eprintln!("coverglass run: no execution trace: package main is not instrumented");
+        }
+        let trace = self.arguments.trace.take().map(|file| (file, tracer));
         let file = self.channels_file()?;
         let environment = file.clone().map(|path| (CHANNELS, path));
-        let directory = &self.toolchain.directory;
-        let code =
-            program::run(&program, &wrapper, &self.arguments.program, directory, environment)?;
+        let (words, directory) = (&self.arguments.program, &self.toolchain.directory);
+        let code = program::run(&program, &wrapper, words, directory, environment, trace)?;
         if let Some(complaint) = file.and_then(|path| channels::complaint(&path)) {
             eprintln!("coverglass run: {complaint}");
         }
         Ok(code)
+    }
+
+    /// Import path of the package that is run.
+    fn main_path(&self) -> String {
+        packages::roots(&self.listed).first().map_or(String::new(), |root| root.import_path.clone())
     }
 
     /// Where the program is to write its channel operations. What is there is removed: programs
@@ -294,7 +306,7 @@ impl Build {
     /// Whether go failed because it looked for the runtime package on disk.
     fn runtime_is_missed(&self, output: &Output) -> bool {
         let message = String::from_utf8_lossy(&output.stderr);
-        let [runtime, _] = self.toolchain.free_paths();
+        let [runtime, ..] = self.toolchain.free_paths();
         !output.status.success() && headers(&message).iter().any(|path| path == runtime)
     }
 
@@ -506,6 +518,14 @@ fn help(verb: Verb) -> String {
         Verb::Run => "[go build flags] [-exec PROGRAM] PACKAGE [arguments...]",
         Verb::Test => "[go test flags] [packages] [flags for the test binary]",
     };
+    let (own, trace) = match verb {
+        Verb::Run => (
+            "[--trace[=FILE]] ",
+            "  --trace      send its execution trace to the relay, as it is written: see it at /trace.html\n  \
+             --trace=FILE keep it in a file, too\n",
+        ),
+        Verb::Build | Verb::Test => ("", ""),
+    };
     let note = match verb {
         Verb::Test => {
             "\n\nWhere go knows a result already, no test runs and nothing is counted: add -count=1."
@@ -524,7 +544,7 @@ fn help(verb: Verb) -> String {
         Verb::Test => ("[=FILE]", ", in FILE (out.channels; %p: process id)"),
     };
     format!(
-        "Usage: coverglass {name} [--flow=on|off] [--push] [--channels{file}] {arguments}
+        "Usage: coverglass {name} [--flow=on|off] [--push] [--channels{file}] {own}{arguments}
 
 Does what `go {name}` does, with the same flags, directory, environment and outputs. What it
 builds counts its units while it runs, where `coverglass serve` sees them.
@@ -532,7 +552,7 @@ builds counts its units while it runs, where `coverglass serve` sees them.
   --flow=off   no switches for flow tracing at function entries (default: on)
   --push       link push mode even if the program doesn't use the network
   --channels   also record every operation on a channel{into}
-
+{trace}
 Of go's flags, -coverpkg chooses the packages (default: the main module) and -covermode how to
 count (set, count or atomic; default: count, atomic with -race).{note}
 "

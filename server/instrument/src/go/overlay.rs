@@ -33,6 +33,8 @@ const RUNTIME: [(&str, &str); 6] = [
 ];
 /// Push mode, a package of its own.
 const PUSH: (&str, &str) = ("push.go", include_str!("../runtime/push.go"));
+/// The execution trace, a package of its own.
+const TRACE: (&str, &str) = ("trace.go", include_str!("../runtime/trace.go"));
 /// How push mode imports the runtime package; the path is the one of this build.
 const PUSH_IMPORT: &str = "target \"debug\"";
 
@@ -60,8 +62,8 @@ pub(super) struct Instrumenter<'a> {
     pub cache: PathBuf,
     /// How to count.
     pub style: Style,
-    /// Import paths of the runtime package and of push mode.
-    pub runtime_paths: [&'static str; 2],
+    /// Import paths of the runtime package, of push mode and of the execution trace.
+    pub runtime_paths: [&'static str; 3],
     /// The user's own overlay.
     pub user: &'a Overlay,
     /// What places records of channel operations, if they are wanted.
@@ -140,12 +142,14 @@ impl Instrumenter<'_> {
         Ok((overlays, failures))
     }
 
-    /// The runtime package and push mode, which is compiled where a program imports it.
+    /// The runtime package, and what is compiled where a program imports it: push mode and the
+    /// execution trace.
     pub(super) fn runtime(&self) -> Result<Overlay, GoError> {
-        let [runtime, push] = self.runtime_paths;
+        let [runtime, push, trace] = self.runtime_paths;
         let push_text = PUSH.1.replace(PUSH_IMPORT, &format!("target \"{runtime}\""));
         let files = RUNTIME.map(|(name, text)| (runtime, name, text));
-        let files: Vec<_> = files.into_iter().chain([(push, PUSH.0, push_text.as_str())]).collect();
+        let linked = [(push, PUSH.0, push_text.as_str()), (trace, TRACE.0, TRACE.1)];
+        let files: Vec<_> = files.into_iter().chain(linked).collect();
         let parts: Vec<&[u8]> = files.iter().map(|(_, _, text)| text.as_bytes()).collect();
         let directory = self.cache.join("runtime").join(hex(&parts));
         if !cache::touch(&directory) {
@@ -173,7 +177,10 @@ impl Instrumenter<'_> {
             self.style,
             self.runtime_paths[0],
         );
-        names.push = package.push.then(|| self.runtime_paths[1].to_owned());
+        let [_, push, trace] = self.runtime_paths;
+        let linked = [(package.push, push), (package.trace, trace)];
+        let linked = linked.into_iter().filter(|(wanted, _)| *wanted);
+        names.linked = linked.map(|(_, path)| path.to_owned()).collect();
         let directory =
             self.cache.join("packages").join(self.key(package, &sources, &others, &names));
         let manifest = directory.join(MANIFEST);
@@ -266,7 +273,7 @@ impl Instrumenter<'_> {
             format!("{:?}", package.origin),
             names.prefix.clone(),
             names.runtime.clone(),
-            names.push.clone().unwrap_or_default(),
+            names.linked.join(" "),
             format!("{:?} {} {} {}", style.mode, style.flow, style.pointer, style.slack),
         ];
         if let Some(channels) = self.channels(package) {

@@ -71,6 +71,8 @@ pub(super) struct Package {
     pub go_version: String,
     /// Whether push mode is linked here: the program uses the network anyway, or asked for it.
     pub push: bool,
+    /// Whether the execution trace is linked here.
+    pub trace: bool,
 }
 
 /// What a build consists of.
@@ -213,6 +215,7 @@ pub(super) fn select(
             imports: package.imports.clone(),
             go_version: package.module.as_ref().map_or(String::new(), |m| m.go_version.clone()),
             push: package.name == "main" && (arguments.push || uses_network(package)),
+            trace: package.name == "main" && arguments.trace.is_some(),
         };
         let entry = chosen.entry(package.dir.join(path)).or_insert_with(new);
         for file in &package.test_go_files {

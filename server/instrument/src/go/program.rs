@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use super::GoError;
+use super::tracing::{Pipe, Traced, Tracer};
 
 /// Starts the program and waits for its end; the result is the exit code of `go run`.
 pub(super) fn run(
@@ -15,6 +16,7 @@ pub(super) fn run(
     arguments: &[OsString],
     directory: &Path,
     environment: Option<(&str, PathBuf)>,
+    trace: Option<(Option<PathBuf>, Tracer<'_>)>,
 ) -> Result<i32, GoError> {
     let mut command = match wrapper.split_first() {
         Some((first, rest)) => {
@@ -25,7 +27,15 @@ pub(super) fn run(
         None => Command::new(program),
     };
     command.args(arguments).current_dir(directory).envs(environment);
-    Ok(report(attend(&mut command, |_| {}).map_err(GoError::file(program))?))
+    let Some((file, tracer)) = trace else {
+        return Ok(report(attend(&mut command, |_| {}).map_err(GoError::file(program))?));
+    };
+    let pipe = Pipe::make()?;
+    pipe.announce(&mut command);
+    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let ended = attend(&mut command, |pid| pipe.give(tracer(Traced { pid, name, file })));
+    pipe.end();
+    Ok(report(ended.map_err(GoError::file(program))?))
 }
 
 /// Starts a command and waits for its end; `started` is given its process id first. Signals that

@@ -39,8 +39,8 @@ pub(super) struct Names {
     pub style: Style,
     /// Import path of the runtime package.
     pub runtime: String,
-    /// Import path of push mode, where it is linked from this package.
-    pub push: Option<String>,
+    /// Import paths of what is linked from this package: push mode, the execution trace.
+    pub linked: Vec<String>,
 }
 
 /// A file as `cover` wrote it, read.
@@ -68,7 +68,7 @@ impl Names {
         let candidates = (0u32..).map(|n| if n == 0 { "cg_".into() } else { format!("cg{n}_") });
         let free = |prefix: &String| !sources.clone().any(|source| source.contains(prefix));
         let prefix = candidates.into_iter().find(free).unwrap_or_default();
-        Self { prefix, style, runtime: runtime.to_owned(), push: None }
+        Self { prefix, style, runtime: runtime.to_owned(), linked: Vec::new() }
     }
 
     /// The name that `cover` gives to its variables.
@@ -201,8 +201,8 @@ impl<'a> Covered<'a> {
         if first {
             imports += &format!("; import {p}R \"{}\"", names.runtime);
         }
-        if let Some(push) = names.push.as_ref().filter(|_| first) {
-            imports += &format!("; import _ \"{push}\"");
+        for linked in names.linked.iter().filter(|_| first) {
+            imports += &format!("; import _ \"{linked}\"");
         }
         if names.style.mode == coverage::Mode::Atomic && self.counts() {
             imports += &format!("; import {p}A \"sync/atomic\"");

@@ -119,10 +119,11 @@ impl Toolchain {
         }
     }
 
-    /// Import paths for two packages that Go doesn't have: the runtime package, and push mode.
+    /// Import paths for three packages that Go doesn't have: the runtime package, push mode, and the
+    /// execution trace.
     /// They are folders of Go's root without a package of their own, because vet changes to the
     /// directory of every package, and only files can be made up.
-    pub(super) fn free_paths(&self) -> [&'static str; 2] {
+    pub(super) fn free_paths(&self) -> [&'static str; 3] {
         const FOLDERS: [&str; 6] = ["debug", "archive", "container", "index", "text", "database"];
         let free = |name: &&&str| {
             let entries = std::fs::read_dir(self.root.join("src").join(name));
@@ -134,7 +135,7 @@ impl Toolchain {
         };
         let mut found = FOLDERS.iter().filter(free);
         let mut next = |otherwise| found.next().copied().unwrap_or(otherwise);
-        [next("coverglass_target"), next("coverglass_push")]
+        [next("coverglass_target"), next("coverglass_push"), next("coverglass_trace")]
     }
 
     /// Analyzers that `go test` runs, as flags of `go vet`.
