@@ -30,6 +30,7 @@ pub mod event;
 pub mod facts;
 mod generation;
 mod ids;
+pub mod joined;
 pub mod limits;
 pub mod messages;
 pub mod names;

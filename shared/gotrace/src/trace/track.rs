@@ -150,7 +150,7 @@ impl Track {
         self.slices.shrink_to_fit();
     }
 
-    pub(super) fn enter(
+    pub(crate) fn enter(
         &mut self,
         time: u64,
         from: GoState,
