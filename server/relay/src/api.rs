@@ -201,6 +201,20 @@ fn layer(rows: Vec<&Row>) -> Profile {
     Profile::new(mode, builder.build().into(), counts)
 }
 
+/// The source that a file in scope was built from. The path is looked up among those of packages,
+/// and opens nothing.
+pub(crate) fn source_id(relay: &Relay, scope: &Scope, path: &str) -> Result<String, Problem> {
+    let rows = relay.hub().rows(scope)?;
+    let found = rows.iter().find_map(|row| {
+        let files = row.table.table().files;
+        files.iter().find(|file| file.path == path).map(|file| file.source.hex())
+    });
+    found.ok_or_else(|| {
+        let message = format!("no program that is being watched has a file {path:?}");
+        Problem::new(StatusCode::NOT_FOUND, message)
+    })
+}
+
 /// A source's bytes.
 pub(crate) async fn source(relay: &Arc<Relay>, id: &str) -> Result<Bytes, Problem> {
     let nobody = || {

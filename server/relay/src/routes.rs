@@ -187,10 +187,19 @@ async fn read(
 async fn send_source(relay: Arc<Relay>, head: Head) -> Result<Response, Problem> {
     relay.guard.host(&head)?;
     relay.guard.token(&head)?;
-    let (_, mut others) = api::scope(&head.query, &["id"])?;
-    let id = others.pop().flatten().ok_or_else(|| {
-        Problem::new(StatusCode::BAD_REQUEST, "the parameter id is missing: a source's hash")
-    })?;
+    let (scope, others) = api::scope(&head.query, &["id", "path"])?;
+    let mut others = others.into_iter();
+    let id = match (others.next().flatten(), others.next().flatten()) {
+        (Some(id), _) => id,
+        (None, Some(path)) => {
+            let id = api::source_id(&relay, &scope, &path)?;
+            return Ok(text_reply(api::source(&relay, &id).await?));
+        }
+        (None, None) => {
+            let message = "the parameter id is missing, a source's hash, or path, its name";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, message));
+        }
+    };
     let mut response = text_reply(api::source(&relay, &id).await?);
     let age = format!("private, max-age={}, immutable", api::SOURCE_AGE.as_secs());
     set(&mut response, CACHE_CONTROL, &age);
