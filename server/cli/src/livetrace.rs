@@ -49,6 +49,8 @@ pub(crate) struct Forward {
     lost: u64,
     /// What comes belongs to a generation of which something was left out.
     skipping: bool,
+    /// A header was sent.
+    headed: bool,
     /// No trace is sent of what isn't one.
     failed: bool,
     sender: Option<JoinHandle<()>>,
@@ -73,6 +75,7 @@ impl Forward {
             parts: Some(parts),
             lost: 0,
             skipping: false,
+            headed: false,
             failed: false,
             sender: Some(sender),
         })
@@ -81,10 +84,14 @@ impl Forward {
     /// Takes what comes next.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let Some(parts) = &self.parts else { return };
-        let (lost, skipping) = (&mut self.lost, &mut self.skipping);
+        let (lost, skipping, headed) = (&mut self.lost, &mut self.skipping, &mut self.headed);
         let cut = self.pieces.push(bytes, |piece| match piece {
             // It comes first, so there is room.
-            Piece::Header(bytes) => drop(parts.try_send(Part::Header(bytes.to_vec()))),
+            Piece::Header(bytes) => {
+                if !std::mem::replace(headed, true) {
+                    drop(parts.try_send(Part::Header(bytes.to_vec())));
+                }
+            }
             Piece::Batches { begins, bytes } => {
                 *skipping &= !begins;
                 let part = Part::Batches { begins, lost: *lost, bytes: bytes.to_vec() };
@@ -103,7 +110,8 @@ impl Forward {
         }
     }
 
-    /// Another trace of the same program follows, with a header of its own.
+    /// Another trace of the same process follows, as the runtime writes them one after the other:
+    /// generations are numbered on, so it continues the first.
     pub(crate) fn restart(&mut self) {
         (self.pieces, self.skipping) = (Pieces::default(), false);
     }

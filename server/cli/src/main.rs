@@ -12,6 +12,7 @@ mod livetrace;
 mod log;
 mod offline;
 mod port;
+mod pprof;
 mod serve;
 mod sources;
 mod stop;
@@ -123,6 +124,10 @@ struct ServeArgs {
     /// Do not watch this machine; agents may still connect
     #[arg(long)]
     no_collector: bool,
+    /// Show the execution trace of a program that has net/http/pprof, such as
+    /// api=http://127.0.0.1:6060; may be repeated
+    #[arg(long, value_name = "NAME=URL")]
+    pprof: Vec<pprof::Source>,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use relay::{AgentEnd, LocalAgent};
 use tokio::net::TcpListener;
 
+use crate::agent::Relay;
 use crate::embedded::{ASSETS, SCRIPT_HASHES};
 use crate::stop::Signs;
 use crate::{ListenArgs, ServeArgs, port};
@@ -28,6 +29,14 @@ pub(crate) fn serve(args: ServeArgs) -> Result<ExitCode> {
         let door = Door::new(&args.listen, &listener)?;
         let collector = end.map(start_collector).transpose()?;
         door.open()?;
+        let url = door.url();
+        for source in args.pprof {
+            let url = url.clone();
+            source.watch(move || {
+                let (token, host) = (None, String::new());
+                Relay { url: url.clone(), token, host, greeting: "a program's trace is at".into() }
+            })?;
+        }
         door.run(listener, local, stop.first()).await?;
         if let Some(collector) = collector {
             // It sees that the relay is gone, and switches tracing off before it ends.
