@@ -17,6 +17,7 @@
 //!                 ["tests", id, names, how much each ran], before the frames of a profile
 //!                 ["sources", names, blobs]   ["file", name, bytes]   ["failed", reason]
 //!                 ["done", unread files*, id to show] when all is there to be shown
+//!                 ["trace", markup of a frame for it, name, blob]
 //!                 ["over"] at the end, when it is kept too
 //! for diffs       see [`patch`]
 //! ```
@@ -43,7 +44,7 @@ use super::url::{self, Panel, Route};
 use super::view::View;
 use super::{Session, api, paint, patch, read, sources, write};
 use crate::open::frames::{COMPUTED, UNITED, handle};
-use crate::ui::bind::effect;
+use crate::ui::bind::{body, effect};
 
 /// Where the worker is; both ways to build the page put it there.
 const WORKER: &str = "/worker_loader.js";
@@ -417,6 +418,12 @@ fn answered(session: Session, message: &Array) {
         "file" => {
             api::save_part(&text(1), &message.get(2));
             session.tell(format!("Saved as {}", text(1)));
+        }
+        "trace" => {
+            // The frame takes it from there, and goes by itself.
+            let body = body();
+            let _ = Reflect::set(&body, &"trace".into(), message);
+            let _ = body.insert_adjacent_html("beforeend", &text(1));
         }
         "diff" => patch::hold(session, message),
         "patch" => patch::receive(session, message),

@@ -77,6 +77,13 @@ pub enum Action {
 pub enum Ask {
     /// Draws on two canvases from now on, which go along: for [`View::Flat`] and [`View::Space`].
     Canvases,
+    /// Shows a trace that is still being written.
+    Live {
+        /// What it is called.
+        name: String,
+        /// Where the relay gives it.
+        address: String,
+    },
     /// Reads the trace in the blob that goes along.
     Open {
         /// Name of its file.

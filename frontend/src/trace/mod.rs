@@ -21,6 +21,8 @@ pub mod address;
 pub mod colors;
 pub mod detail;
 pub mod filter;
+pub mod lines;
+pub mod live;
 pub mod messages;
 pub mod overview;
 pub mod raster;

@@ -16,7 +16,7 @@ use web_sys::{Blob, HtmlCanvasElement, MessageEvent, Worker, WorkerOptions, Work
 
 use crate::flat::Flat;
 use crate::space::{self, SpaceDesk};
-use crate::{address, detail, gallery, input, tables, tools};
+use crate::{address, detail, frame, gallery, input, tables, tools};
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
@@ -155,6 +155,7 @@ impl Desk {
                 address::read(self);
                 gallery::open_from_address(self);
                 self.ready.set(true);
+                frame::start(self);
                 let _ = body().set_attribute("data-ready", "");
             }
             Tell::Progress { done, all } => self.progress.set(Some(done / all.max(1.0))),
@@ -200,6 +201,12 @@ impl Desk {
         self.failed.set(String::new());
         self.progress.set(Some(0.0));
         self.ask_with(&Ask::Open { name: name.to_owned() }, &Array::of1(blob), false);
+    }
+
+    /// Shows a trace that is still being written, which the relay gives at this address.
+    pub(crate) fn follow(self, name: String, address: String) {
+        self.failed.set(String::new());
+        self.ask(&Ask::Live { name, address });
     }
 
     /// Shows a view.

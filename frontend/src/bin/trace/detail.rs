@@ -11,6 +11,7 @@ use web_sys::{Element, HtmlElement};
 
 use crate::desk::Desk;
 use crate::flat::Flat;
+use crate::source;
 
 /// Names of the states that a goroutine's times are summed by, and of their shades.
 const STATES: [(&str, &str); 4] = [
@@ -95,6 +96,7 @@ fn call(call: &Call) -> HtmlElement {
     let item = copy("call-template");
     at(&item, "code").set_text_content(Some(&call.function));
     at(&item, "small").set_text_content(Some(&place(call)));
+    source::show(&item, &call.file, call.line);
     item
 }
 

@@ -4,13 +4,14 @@
 //! pieces between messages and frames, so it can be watched and cancelled.
 
 mod flat;
+mod live;
 mod picture;
 mod read;
 mod space;
 
 use std::cell::RefCell;
 
-use frontend::trace::messages::{Ask, Tell, View};
+use frontend::trace::messages::{Action, Ask, Tell, View};
 use js_sys::Array;
 use serde::Serialize;
 use wasm_bindgen::JsCast;
@@ -33,6 +34,7 @@ thread_local! {
 struct Desk {
     opened: Option<Opened>,
     reading: Option<read::Reading>,
+    live: live::Live,
     view: View,
     flat: Flat,
     space: Space,
@@ -96,7 +98,9 @@ impl Desk {
                     self.space.canvas(canvas);
                 }
             }
+            Ask::Live { name, address } => self.follow(name, address),
             Ask::Open { name } => {
+                self.live.stop();
                 let blob: Blob = message.get(1).unchecked_into();
                 match read::Reading::new(&name, blob) {
                     Ok((reading, opened)) => {
@@ -109,7 +113,10 @@ impl Desk {
                     Err(reason) => tell(&Tell::Failed { reason }),
                 }
             }
-            Ask::Cancel => self.cancel(),
+            Ask::Cancel => {
+                self.live.stop();
+                self.cancel();
+            }
             Ask::Show(view) => self.view = view,
             Ask::Space(ask) => self.space.asked(self.opened.as_ref(), ask),
             Ask::Theme { dark } => {
@@ -122,16 +129,19 @@ impl Desk {
                 self.space.resize(size);
             }
             Ask::Pointer(pointer) => {
+                self.live.follows &= pointer.action != Action::Down;
                 if let (Some(opened), picture) = self.both() {
                     picture.pointer(opened, pointer);
                 }
             }
             Ask::Wheel(wheel) => {
+                self.live.follows = false;
                 if let (Some(opened), picture) = self.both() {
                     picture.wheel(opened, wheel);
                 }
             }
             Ask::Key { key, shift } => {
+                self.live.key(&key);
                 if let (Some(opened), picture) = self.both() {
                     picture.key(opened, &key, shift);
                 }

@@ -34,6 +34,11 @@ pub(crate) trait Picture {
     fn wheel(&mut self, opened: &Opened, wheel: Wheel);
     /// A key went down.
     fn key(&mut self, opened: &Opened, key: &str, shift: bool);
+    /// A trace that is being written has grown, and nobody has looked elsewhere: shows it from
+    /// `begin` to `end`, in nanoseconds.
+    fn follow(&mut self, _opened: &Opened, _begin: f64, _end: f64) {}
+    /// What is long past of such a trace was let go of: indexes from before are void.
+    fn forgot(&mut self) {}
     /// Draws, at a time in milliseconds. Says whether there is more to draw in the next frame.
     fn draw(&mut self, opened: &Opened, now: f64) -> bool;
 }

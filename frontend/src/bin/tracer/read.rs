@@ -53,7 +53,18 @@ impl Opened {
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<(), gotrace::TraceError> {
+    /// A trace of which nothing was read yet, with so many bytes; 0 where nobody knows.
+    pub(crate) fn new(name: &str, bytes: f64) -> Self {
+        Self {
+            source: Source::Reading(Box::default()),
+            trace: Trace::default(),
+            summary: Summary { name: name.to_owned(), bytes, ..Summary::default() },
+            revision: 0,
+        }
+    }
+
+    /// Reads what comes next.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), gotrace::TraceError> {
         let Source::Reading(reader) = &mut self.source else { return Ok(()) };
         let trace = &mut self.trace;
         let before = trace.events;
@@ -64,7 +75,17 @@ impl Opened {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), gotrace::TraceError> {
+    /// Brings the summary up to date with what was read so far.
+    pub(crate) fn sum_up(&mut self) {
+        let source = std::mem::replace(&mut self.source, Source::Read(Names::default()));
+        if let Source::Reading(reader) = &source {
+            self.summarize(reader);
+        }
+        self.source = source;
+    }
+
+    /// Nothing more follows.
+    pub(crate) fn end(&mut self) -> Result<(), gotrace::TraceError> {
         let source = std::mem::replace(&mut self.source, Source::Read(Names::default()));
         let Source::Reading(mut reader) = source else {
             self.source = source;
@@ -107,12 +128,7 @@ impl Reading {
     pub(crate) fn new(name: &str, blob: Blob) -> Result<(Self, Opened), String> {
         let files = FileReaderSync::new()
             .map_err(|_| format!("cannot read {name}: this browser lets no worker read files"))?;
-        let opened = Opened {
-            source: Source::Reading(Box::default()),
-            trace: Trace::default(),
-            summary: Summary { name: name.to_owned(), bytes: blob.size(), ..Summary::default() },
-            revision: 0,
-        };
+        let opened = Opened::new(name, blob.size());
         Ok((Self { blob, files, done: 0.0 }, opened))
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Found {
     pub(crate) sources: Sources,
     /// Diffs: name and text of each.
     pub(crate) diffs: Vec<(String, String)>,
+    /// Execution traces, which have a document of their own: name and content of each.
+    pub(crate) traces: Vec<(String, Blob)>,
     /// What could not be read: file, place and reason.
     pub(crate) unread: Vec<String>,
 }
@@ -69,8 +71,8 @@ const DIFF_BYTES: f64 = (64 << 20) as f64;
 fn expected() -> String {
     let formats: Vec<_> = formats::FORMATS.iter().map(|format| format.name).collect();
     format!(
-        "neither coverage data nor a source: expected one of {}, an archive of them, sources, or a \
-         unified diff",
+        "neither coverage data nor a source: expected one of {}, an archive of them, sources, a \
+         unified diff, or an execution trace of Go",
         formats.join(", ")
     )
 }
@@ -246,6 +248,11 @@ pub(crate) fn read(mut inputs: Vec<Input>, known: &Sources) -> Found {
             report.done_bytes += size;
         } else {
             let taken = match ahead.bytes(&inputs, at) {
+                Some(bytes) if is_trace(bytes) => {
+                    report.done_bytes += size;
+                    found.traces.push((name.clone(), blob.clone()));
+                    Ok(true)
+                }
                 Some(bytes) => {
                     report.done_bytes += size;
                     take(name, bytes, &mut reading, &mut found)
@@ -266,7 +273,10 @@ pub(crate) fn read(mut inputs: Vec<Input>, known: &Sources) -> Found {
         found.unread.push(format!("{name}: {error}"));
     }
     // A folder holds all sorts of things; what was given by itself is meant.
-    let nothing = outcome.opened.is_empty() && found.sources.is_empty() && found.diffs.is_empty();
+    let nothing = outcome.opened.is_empty()
+        && found.sources.is_empty()
+        && found.diffs.is_empty()
+        && found.traces.is_empty();
     for name in strangers {
         if !name.contains('/') || nothing {
             found.unread.push(format!("{name}: {}", expected()));
@@ -374,6 +384,11 @@ fn read_one(
 ) -> Result<bool, ReadError> {
     let size = blob.size();
     let head = bytes(blob, size.min(HEAD_BYTES as f64), &mut |_| {})?;
+    if is_trace(&head) {
+        report.done_bytes += size;
+        found.traces.push((name.to_owned(), blob.clone()));
+        return Ok(true);
+    }
     if !is_known(name, &head) && !archive::sniff(&head) {
         report.done_bytes += size;
         if size > DIFF_BYTES || !may_be_diff(name, name, &head) {
@@ -393,6 +408,14 @@ fn read_one(
 /// Whether it is coverage data, by its name or its first bytes.
 fn is_known(name: &str, head: &[u8]) -> bool {
     pods::part(name).is_some() || formats::sniff(head).is_some()
+}
+
+/// Whether it is an execution trace of Go, of any version: its reader says which it can't read.
+fn is_trace(head: &[u8]) -> bool {
+    let head = head.get(..16).unwrap_or_default();
+    let rest = head.strip_prefix(b"go 1.").unwrap_or_default();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && rest[digits..].starts_with(b" trace\0")
 }
 
 /// Takes what a file holds; says whether it is of a known kind.
@@ -430,12 +453,14 @@ struct ArchiveOthers<'a> {
 impl archive::Sink for ArchiveOthers<'_> {
     fn wants(&mut self, name: &str, head: &[u8]) -> bool {
         let inner = name.strip_prefix(self.archive).unwrap_or(name);
-        !is_hidden(inner) && (is_source(name) || may_be_diff(inner, name, head))
+        !is_hidden(inner) && (is_source(name) || is_trace(head) || may_be_diff(inner, name, head))
     }
 
     fn take(&mut self, name: &str, bytes: &[u8]) -> usize {
         if is_source(name) {
             self.found.sources.push(name.to_owned(), blob_of(bytes));
+        } else if is_trace(bytes) {
+            self.found.traces.push((name.to_owned(), blob_of(bytes)));
         } else if !self.found.diff(name, bytes) {
             self.found.unread.push(format!("{name}: no unified diff"));
         }
@@ -532,6 +557,8 @@ mod tests {
         assert!(
             may_be_diff("/x", "a.zip/x", b"diff --git a/x b/x\n") && !may_be_diff("x", "x", b"x")
         );
+        assert!(is_trace(b"go 1.22 trace\0\0\0") && is_trace(b"go 1.9 trace\0\0\0\0\x01"));
+        assert!(!is_trace(b"go 1.22 trace") && !is_trace(b"go 1.26\n\nrequire trace v1"));
         assert_eq!(module_of("// x\nmodule \"example.com/m\" // y\n"), Some("example.com/m"));
         assert_eq!(module_of("go 1.26\n"), None);
         assert_eq!(megabytes(3_449_999.0), "3.4");

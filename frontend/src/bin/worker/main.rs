@@ -29,6 +29,10 @@ use keep::Keep;
 use opened::Kept;
 use reports::{Reports, Rules};
 
+/// The traces' document, over the page. It brings its own style, takes the trace from where the
+/// page puts it, and removes itself; so the page itself needs to know nothing of it.
+const FRAME: &str = r#"<iframe src="/trace.html" title="Goroutines" hidden></iframe>"#;
+
 thread_local! {
     /// What the person says of names; the page tells it before anything else.
     static RULES: RefCell<Rules> = RefCell::default();
@@ -330,8 +334,15 @@ async fn read(inputs: Vec<Input>, known: input::Sources) {
     } else {
         fresh.iter().for_each(send);
     }
+    let mut unread = found.unread;
+    for (at, (name, content)) in found.traces.iter().enumerate() {
+        match at {
+            0 => answer(&Array::of4(&"trace".into(), &FRAME.into(), &name.into(), content)),
+            _ => unread.push(format!("{name}: only one execution trace is shown at a time")),
+        }
+    }
     let united = reports.united.as_ref().filter(|_| !first.is_empty());
-    done(&found.unread, &united.map_or(first, |kept| hex(&kept.about.id)));
+    done(&unread, &united.map_or(first, |kept| hex(&kept.about.id)));
     // The page shows what is there while it is kept.
     if let Some(keep) = &keep {
         if let Some((name, text)) = &diff {

@@ -152,6 +152,18 @@ impl Picture for Flat {
         self.press(opened, key, shift);
     }
 
+    fn follow(&mut self, opened: &Opened, begin: f64, end: f64) {
+        self.refresh(opened);
+        let all = self.stage(opened).all();
+        self.window = Window { begin, span: (end - begin).max(1.0), ..all };
+        self.all = false;
+    }
+
+    fn forgot(&mut self) {
+        self.known = None;
+        self.choose(None);
+    }
+
     fn draw(&mut self, opened: &Opened, now: f64) -> bool {
         let Some(context) = self.context.clone() else { return false };
         let begin = clock();
