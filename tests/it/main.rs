@@ -9,6 +9,7 @@ mod covdata;
 mod damage;
 mod formats;
 mod laws;
+mod livetrace;
 mod offline;
 mod page;
 mod relay;

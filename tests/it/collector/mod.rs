@@ -142,6 +142,9 @@ impl Seen {
                 self.sources.insert(id, bytes);
             }
             AgentToRelay::Tracing { handle, entries } => self.process(handle).n_traced = entries,
+            AgentToRelay::TraceBegin(_)
+            | AgentToRelay::TracePiece(_)
+            | AgentToRelay::TraceEnd { .. } => panic!("the collector sends no execution trace"),
         }
     }
 

@@ -149,6 +149,22 @@ async fn a_source_that_nobody_has_is_not_found() {
 }
 
 #[tokio::test]
+async fn a_source_is_found_by_the_path_that_a_package_names_and_by_no_other() {
+    let House { relay, mut agent, text, id, .. } = House::new().await;
+    let path = "/api/v1/source?process=1&path=example.com/p/a.go";
+    let answer = async {
+        assert_eq!(agent.asked().await, RelayToAgent::Want(id));
+        agent.say(&[AgentToRelay::Source { id, bytes: Some(text.clone().into_bytes()) }]).await;
+    };
+    let (reply, ()) = tokio::join!(relay.get(path), answer);
+    assert_eq!((reply.status, &reply.body), (200, &text));
+    for path in ["/etc/passwd", "example.com/p/../p/a.go", "a.go", ""] {
+        let reply = relay.get(&format!("/api/v1/source?path={path}")).await;
+        assert_eq!(reply.status, 404, "{path}: {reply:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_agent_that_never_answers_costs_a_few_seconds_and_nobody_else() {
     let House { relay, mut viewer, mut agent, path, .. } = House::new().await;
     let others = async {
