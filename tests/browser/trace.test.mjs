@@ -139,7 +139,7 @@ describe("an execution trace", { skip: missing(), concurrency: false }, () => {
     await says(page, "#table", /number 7/);
     await page.locator("#table tbody .link").first().click();
     await says(page, "#detail h2", /main\.worker/);
-    await says(page, "#facts", /work/);
+    await says(page, "#facts", /\bwork\b/);
     await says(page, "#woken", /send at .*Waker atmain\.run.*Waiting atmain\.worker/);
     const number = await text(page, "#number");
     await page.locator("#stage").focus();

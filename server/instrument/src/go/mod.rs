@@ -248,11 +248,13 @@ impl Build {
         }
         let file = named.map_or("out.channels".as_ref(), OsString::as_os_str);
         let path = self.toolchain.directory.join(file);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(GoError::file(&path)(error))
-            }
-            _ => Ok(Some(path)),
+        let refused = GoError::file(path.clone());
+        match std::fs::symlink_metadata(&path) {
+            // Devices and links are somebody else's.
+            Ok(found) if !found.is_file() => Err(refused(std::io::Error::other("it is no file"))),
+            Ok(_) => std::fs::remove_file(&path).map_err(refused).map(|()| Some(path)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Some(path)),
+            Err(error) => Err(refused(error)),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Go, Trace};
+use super::{Go, Goroutine, Trace};
+use crate::ids::Ids;
 
 impl Trace {
     /// Lets go of what was over before a time: goroutines that had ended, and of the others the
@@ -29,8 +30,7 @@ impl Trace {
             goroutine.parent = now(goroutine.parent);
             goroutine.track.forget_before(time);
         }
-        self.by_id =
-            self.goroutines.iter().zip(0..).map(|(goroutine, at)| (goroutine.id, Go(at))).collect();
+        self.by_id = by_id(&self.goroutines);
 
         self.edges.retain(|edge| edge.time >= time);
         for edge in &mut self.edges {
@@ -61,7 +61,7 @@ impl Trace {
             })
             .collect::<HashMap<_, _, _>>();
         let spans = keep(&mut self.spans, |span| span.end.is_none_or(|end| end >= time));
-        self.open_spans.retain_mut(|at| place(&spans, at));
+        self.open_spans.retain(|_, at| place(&spans, at));
 
         let any = self.len() < before;
         if any {
@@ -98,6 +98,15 @@ impl Trace {
     }
 }
 
+/// Goroutines by their ids.
+fn by_id(goroutines: &[Goroutine]) -> Ids {
+    let mut ids = Ids::default();
+    for (goroutine, at) in goroutines.iter().zip(0..) {
+        ids.set(goroutine.id, at);
+    }
+    ids
+}
+
 /// Keeps some of a list, and tells where each went.
 fn keep<T>(list: &mut Vec<T>, stays: impl Fn(&T) -> bool) -> Vec<Option<usize>> {
     let mut places = Vec::with_capacity(list.len());
@@ -124,7 +133,7 @@ fn place(places: &[Option<usize>], at: &mut usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Edge, Goroutine, Region, Track};
+    use super::super::{Edge, Region, Track};
     use super::*;
     use crate::event::{GoState, NONE};
     use crate::names::{StackId, StringId};
@@ -170,7 +179,7 @@ mod tests {
             regions: vec![region(Go(1), None), region(Go(2), None), region(Go(0), Some(20))],
             ..Trace::default()
         };
-        trace.by_id = goroutines.iter().zip(0..).map(|(of, at)| (of.id, Go(at))).collect();
+        trace.by_id = by_id(&goroutines);
         trace.goroutines = goroutines;
         trace.open_regions = [(Go(1), vec![0]), (Go(2), vec![1])].into_iter().collect();
         trace
