@@ -124,7 +124,7 @@ describe("goroutines in space", { skip: missing(), concurrency: false }, () => {
   after(() => world?.end());
 
   async function open({ hash = "#view=3d", ...options } = {}) {
-    const page = await world.page(`${url}/trace.html${hash}`, {
+    const page = await world.page(new URL(`/trace.html${hash}`, url).href, {
       width: 760,
       height: 620,
       colorScheme: "dark",
@@ -291,7 +291,7 @@ describe("goroutines in space", { skip: missing(), concurrency: false }, () => {
     try {
       const page = await browser.newPage({ colorScheme: "dark" });
       page.setDefaultTimeout(PATIENCE);
-      await page.goto(`${url}/trace.html#view=3d`);
+      await page.goto(new URL("/trace.html#view=3d", url).href);
       await page.waitForSelector("body[data-ready]");
       await drop(page, trace);
       await page.locator("#space-missing").waitFor();

@@ -80,7 +80,7 @@ describe("an execution trace", { skip: missing(), concurrency: false }, () => {
   after(() => world?.end());
 
   async function open(options = {}, hash = "") {
-    const page = await world.page(`${url}/trace.html${hash}`, options);
+    const page = await world.page(new URL(`/trace.html${hash}`, url).href, options);
     await page.waitForSelector("body[data-ready]");
     await drop(page, trace);
     await says(page, "#status", /goroutines/);
@@ -236,7 +236,7 @@ describe("an execution trace", { skip: missing(), concurrency: false }, () => {
   });
 
   test("that is none is refused with a reason", async () => {
-    const page = await world.page(`${url}/trace.html`);
+    const page = await world.page(new URL("/trace.html", url).href);
     await page.waitForSelector("body[data-ready]");
     await drop(page, join(root, "tests/programs/traced/main.go"));
     await says(page, "#failed", /cannot read main\.go: /);

@@ -32,12 +32,7 @@ pub(crate) fn bind(desk: Desk) {
             let hash = address.write();
             let location = window().location();
             if location.hash().is_ok_and(|old| old != hash) {
-                let path = location.pathname().unwrap_or_default();
-                let search = location.search().unwrap_or_default();
-                let url = format!("{path}{search}{hash}");
-                if let Ok(history) = window().history() {
-                    let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&url));
-                }
+                replace(&format!("{}{hash}", location.search().unwrap_or_default()));
             }
         });
     });
@@ -55,8 +50,17 @@ pub(crate) fn read(desk: Desk) {
 
 /// Another trace was opened than the one that the address speaks of.
 pub(crate) fn forget() {
-    let path = window().location().pathname().unwrap_or_default();
+    replace("");
+}
+
+/// Puts another query and fragment behind the document's own address.
+fn replace(rest: &str) {
+    let location = window().location();
+    // With its origin: a path that begins with two slashes would name a host.
+    let origin = location.origin().unwrap_or_default();
+    let path = location.pathname().unwrap_or_default();
     if let Ok(history) = window().history() {
-        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&path));
+        let url = format!("{origin}{path}{rest}");
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&url));
     }
 }

@@ -15,8 +15,10 @@ const QUERY: &str = "gallery=";
 pub(crate) fn bind(desk: Desk) {
     let list = by_id("gallery");
     // The stage below would take the pointer and the wheel for its own.
-    on(&list, "pointerdown", |event: PointerEvent| event.stop_propagation());
-    on(&list, "wheel", |event: WheelEvent| event.stop_propagation());
+    for place in [&list, &by_id("live")] {
+        on(place, "pointerdown", |event: PointerEvent| event.stop_propagation());
+        on(place, "wheel", |event: WheelEvent| event.stop_propagation());
+    }
     on(&list, "click", move |event: MouseEvent| {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let link = target.and_then(|target| target.closest("a").ok().flatten());
