@@ -1,6 +1,6 @@
-// Makes the pictures of the README: the demo as it runs, in both themes.
+// Makes the pictures of the README: the demo as it runs, and goroutines of an example, in both themes.
 //
-//     node screenshots.mjs        writes static/screenshots/{live,patch}-{light,dark}.png
+//     node screenshots.mjs        writes static/screenshots/{live,patch,space}-{light,dark}.png
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,6 +45,21 @@ try {
     await page.locator(".patch .function-row").first().waitFor();
     await page.screenshot({ path: join(folder, `patch-${colorScheme}.png`) });
     await page.context().close();
+    const trace = await world.page(new URL("/trace.html?gallery=sieve#view=3d", relay.url).href, {
+      colorScheme,
+      reducedMotion: "reduce",
+      width: 1440,
+      height: 860,
+    });
+    await trace.waitForFunction(() => /events/.test(document.querySelector("#status").textContent));
+    await trace.locator("#stage").hover();
+    await trace.mouse.wheel(0, -250);
+    await trace.mouse.move(5, 850);
+    await trace.locator("#space-scrubber").fill("900");
+    await trace.locator("#stage").focus();
+    await trace.waitForTimeout(3_000);
+    await trace.screenshot({ path: join(folder, `space-${colorScheme}.png`) });
+    await trace.context().close();
   }
 } finally {
   await world.end();
