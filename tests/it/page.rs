@@ -67,23 +67,29 @@ fn the_policy_allows_the_inline_scripts_and_no_others() {
     let scratch = Scratch::new("page");
     let served = Served::start(scratch.path(), &["--no-collector"]);
     let page = get(&served, "/", "identity");
-    let html = String::from_utf8(page.body).expect("the page is text");
     let policy = page.head.lines().find(|line| line.starts_with("content-security-policy"));
     let policy = policy.expect("the page has a policy");
-    let scripts: Vec<&str> = html
-        .split("<script")
-        .skip(1)
-        .filter_map(|part| part.split_once('>'))
-        .filter(|(attributes, _)| !attributes.contains("src="))
-        .filter_map(|(_, rest)| rest.split("</script>").next())
-        .collect();
-    assert!(!scripts.is_empty(), "nothing starts the page");
-    assert_eq!(policy.matches("'sha256-").count(), scripts.len(), "{policy}");
-    for script in scripts {
-        // The head was lowercased, and so is what it must contain.
-        let hash = format!("'sha256-{}'", base64(&Sha256::digest(script.as_bytes())));
-        assert!(policy.contains(&hash.to_lowercase()), "{hash} is not in {policy}");
+    // The page and the document of traces have one policy.
+    let mut n_scripts = 0;
+    for document in ["/", "/trace.html"] {
+        let html = String::from_utf8(get(&served, document, "identity").body);
+        let html = html.expect("the document is text");
+        let scripts: Vec<&str> = html
+            .split("<script")
+            .skip(1)
+            .filter_map(|part| part.split_once('>'))
+            .filter(|(attributes, _)| !attributes.contains("src="))
+            .filter_map(|(_, rest)| rest.split("</script>").next())
+            .collect();
+        assert!(!scripts.is_empty(), "{document}: nothing starts it");
+        n_scripts += scripts.len();
+        for script in scripts {
+            // The head was lowercased, and so is what it must contain.
+            let hash = format!("'sha256-{}'", base64(&Sha256::digest(script.as_bytes())));
+            assert!(policy.contains(&hash.to_lowercase()), "{document}: {hash} is not in {policy}");
+        }
     }
+    assert_eq!(policy.matches("'sha256-").count(), n_scripts, "{policy}");
     for word in ["unsafe-inline", "unsafe-eval'", "*"] {
         let allowed = policy.replace("'wasm-unsafe-eval'", "");
         assert!(!allowed.contains(word), "{policy}");
