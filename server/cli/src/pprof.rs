@@ -146,8 +146,8 @@ mod tests {
         assert_eq!(source.authority, "host:80");
         assert_eq!(source.target, "/base/debug/pprof/trace?seconds=30");
         let error = |text: &str| text.parse::<Source>().unwrap_err().to_string();
-        assert!(error("http://127.0.0.1:6060").contains("must be letters"));
-        assert!(error("127.0.0.1:6060").contains("NAME=http"));
+        assert!(error("http://127.0.0.1:6060").contains("NAME=http"));
+        assert!(error("a b=http://h:1").contains("must be letters"));
         assert!(error("7=http://h:1").contains("taken for a process"));
         assert!(error("a=https://h:1").contains("by http"));
         assert!(error("a=http://u@h:1").contains("only a host"));
