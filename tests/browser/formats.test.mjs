@@ -306,7 +306,7 @@ describe("reports of several tools", { skip: missing(), concurrency: false }, ()
     await drop(page, at("notes.md"));
     const unread = page.locator(".unread li").first();
     await unread.waitFor();
-    assert.match(await unread.textContent(), /^notes\.md: neither coverage data nor a source: expected one of Go text profile.*LCOV.*Cobertura.*Istanbul.*unified diff$/i);
+    assert.match(await unread.textContent(), /^notes\.md: neither coverage data nor a source: expected one of Go text profile.*LCOV.*Cobertura.*Istanbul.*unified diff, or an execution trace of Go$/i);
     await finish(page);
   });
 
