@@ -118,7 +118,7 @@ impl Scheduler {
     }
 
     /// Sets the state of a goroutine, if there is one.
-    fn put(&mut self, go: Slot, state: GoState) -> bool {
+    pub(super) fn put(&mut self, go: Slot, state: GoState) -> bool {
         self.gos.get_mut(go).map(|go| go.state = state).is_some()
     }
 

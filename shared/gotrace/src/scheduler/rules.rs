@@ -85,6 +85,60 @@ impl Scheduler {
         before.next().filter(|next| next.generation == scene.generation && next.number == number)
     }
 
+    /// The goroutine of an id and its next place in order, if that is `number` and it is in a state.
+    #[inline]
+    fn due_go(
+        &self,
+        id: u64,
+        number: u64,
+        state: GoState,
+        scene: &Scene<'_>,
+    ) -> Option<(Slot, Sequence)> {
+        let slot = self.gos.find(id)?;
+        let go = self.gos.get(slot)?;
+        let sequence = Self::follows(scene, number, go.sequence)?;
+        (go.state == state).then_some((slot, sequence))
+    }
+
+    /// The processor of an id and its next place in order, if that is `number`.
+    #[inline]
+    fn due_proc(
+        &self,
+        id: u64,
+        number: u64,
+        scene: &Scene<'_>,
+    ) -> Option<(Slot, Sequence, Status)> {
+        let slot = self.procs.find(id)?;
+        let proc = self.procs.get(slot)?;
+        let sequence = Self::follows(scene, number, proc.sequence)?;
+        Some((slot, sequence, proc.status))
+    }
+
+    /// The id of the goroutine of a context, if there is one in this state.
+    #[inline]
+    fn goroutine_in(&self, at: Context, state: GoState) -> Option<u64> {
+        let go = self.gos.get(at.go).filter(|go| go.state == state);
+        go.map(|_| self.gos.id(at.go))
+    }
+
+    /// Moves a goroutine on, to a state and a place in order.
+    #[inline]
+    fn advance_go(&mut self, slot: Slot, state: GoState, sequence: Sequence) {
+        if let Some(go) = self.gos.get_mut(slot) {
+            go.state = state;
+            go.sequence = sequence;
+        }
+    }
+
+    /// Moves a processor on, to a status and a place in order.
+    #[inline]
+    fn advance_proc(&mut self, slot: Slot, status: Status, sequence: Sequence) {
+        if let Some(proc) = self.procs.get_mut(slot) {
+            proc.status = status;
+            proc.sequence = sequence;
+        }
+    }
+
     #[inline]
     fn go(go: u64, from: GoState, to: GoState) -> What {
         What::Go { go, from, to, reason: NO_REASON, start: StackId::NONE }
@@ -92,17 +146,13 @@ impl Scheduler {
 
     fn go_start(&mut self, raw: &Raw, at: Context, scene: &mut Scene<'_>) -> Step {
         let [id, number, ..] = raw.args;
-        let Some(slot) = self.gos.find(id) else { return Step::Wait };
-        let Some(go) = self.gos.get_mut(slot) else { return Step::Wait };
-        let Some(sequence) = Self::follows(scene, number, go.sequence) else { return Step::Wait };
-        if go.state != GoState::Runnable {
+        let Some((slot, sequence)) = self.due_go(id, number, GoState::Runnable, scene) else {
             return Step::Wait;
-        }
+        };
         if !at.go.is_none() || at.thread.is_none() || (at.proc.is_none() && !self.bent) {
             return Step::Broken;
         }
-        go.state = GoState::Running;
-        go.sequence = sequence;
+        self.advance_go(slot, GoState::Running, sequence);
         self.tell(scene, raw, at, Self::go(id, GoState::Runnable, GoState::Running));
         self.bind_go(at.thread, slot);
         Step::Done
@@ -110,14 +160,10 @@ impl Scheduler {
 
     fn go_unblock(&mut self, raw: &Raw, at: Context, scene: &mut Scene<'_>) -> Step {
         let [id, number, ..] = raw.args;
-        let Some(slot) = self.gos.find(id) else { return Step::Wait };
-        let Some(go) = self.gos.get_mut(slot) else { return Step::Wait };
-        let Some(sequence) = Self::follows(scene, number, go.sequence) else { return Step::Wait };
-        if go.state != GoState::Waiting {
+        let Some((slot, sequence)) = self.due_go(id, number, GoState::Waiting, scene) else {
             return Step::Wait;
-        }
-        go.state = GoState::Runnable;
-        go.sequence = sequence;
+        };
+        self.advance_go(slot, GoState::Runnable, sequence);
         self.tell(scene, raw, at, Self::go(id, GoState::Waiting, GoState::Runnable));
         Step::Done
     }
@@ -127,11 +173,7 @@ impl Scheduler {
         if !self.in_go(at) {
             return Step::Broken;
         }
-        let id = self.gos.id(at.go);
-        let Some(go) = self.gos.get_mut(at.go) else { return Step::Broken };
-        if go.state != GoState::Running {
-            return Step::Broken;
-        }
+        let Some(id) = self.goroutine_in(at, GoState::Running) else { return Step::Broken };
         let to = match raw.kind {
             Kind::GoDestroy => GoState::NotExist,
             Kind::GoStop => GoState::Runnable,
@@ -141,7 +183,7 @@ impl Scheduler {
             GoState::NotExist => NO_REASON,
             _ => scene.tables.string(raw.args[0]),
         };
-        go.state = to;
+        self.put(at.go, to);
         let what = What::Go { go: id, from: GoState::Running, to, reason, start: StackId::NONE };
         self.tell(scene, raw, at, what);
         self.bind_go(at.thread, Slot::NONE);
@@ -179,14 +221,10 @@ impl Scheduler {
             return Step::Broken;
         }
         let [id, number, ..] = raw.args;
-        let Some(slot) = self.gos.find(id) else { return Step::Wait };
-        let Some(next) = self.gos.get_mut(slot) else { return Step::Wait };
-        let Some(sequence) = Self::follows(scene, number, next.sequence) else { return Step::Wait };
-        if next.state != GoState::Waiting {
+        let Some((slot, sequence)) = self.due_go(id, number, GoState::Waiting, scene) else {
             return Step::Wait;
-        }
-        next.state = GoState::Running;
-        next.sequence = sequence;
+        };
+        self.advance_go(slot, GoState::Running, sequence);
         self.tell(scene, raw, at, Self::go(id, GoState::Waiting, GoState::Runnable));
         let to = match raw.kind {
             Kind::GoSwitchDestroy => GoState::NotExist,
@@ -194,9 +232,7 @@ impl Scheduler {
         };
         let current = self.gos.id(at.go);
         self.tell(scene, raw, at, Self::go(current, GoState::Running, to));
-        if let Some(go) = self.gos.get_mut(at.go) {
-            go.state = to;
-        }
+        self.put(at.go, to);
         let nobody = Context { go: Slot::NONE, ..at };
         self.tell(scene, raw, nobody, Self::go(id, GoState::Runnable, GoState::Running));
         self.bind_go(at.thread, slot);
@@ -256,11 +292,7 @@ impl Scheduler {
         if !self.in_go(at) {
             return Step::Broken;
         }
-        let id = self.gos.id(at.go);
-        let Some(go) = self.gos.get_mut(at.go) else { return Step::Broken };
-        if go.state != GoState::Running {
-            return Step::Broken;
-        }
+        let Some(id) = self.goroutine_in(at, GoState::Running) else { return Step::Broken };
         match self.procs.get_mut(at.proc) {
             Some(proc) => {
                 let Some(next) = Self::follows(scene, raw.args[0], proc.sequence) else {
@@ -272,7 +304,7 @@ impl Scheduler {
             None if self.bent => {}
             None => return Step::Broken,
         }
-        go.state = GoState::Syscall;
+        self.put(at.go, GoState::Syscall);
         self.tell(scene, raw, at, Self::go(id, GoState::Running, GoState::Syscall));
         Step::Done
     }
@@ -281,11 +313,7 @@ impl Scheduler {
         if !self.in_go(at) {
             return Step::Broken;
         }
-        let id = self.gos.id(at.go);
-        let Some(go) = self.gos.get_mut(at.go) else { return Step::Broken };
-        if go.state != GoState::Syscall {
-            return Step::Broken;
-        }
+        let Some(id) = self.goroutine_in(at, GoState::Syscall) else { return Step::Broken };
         match self.procs.get_mut(at.proc) {
             Some(proc) if proc.status == Status::Syscall || self.bent => {
                 proc.status = Status::Running;
@@ -293,7 +321,7 @@ impl Scheduler {
             None if self.bent => {}
             _ => return Step::Broken,
         }
-        go.state = GoState::Running;
+        self.put(at.go, GoState::Running);
         self.tell(scene, raw, at, Self::go(id, GoState::Syscall, GoState::Running));
         Step::Done
     }
@@ -306,12 +334,8 @@ impl Scheduler {
         if at.thread.is_none() {
             return Step::Broken;
         }
-        let id = self.gos.id(at.go);
-        let Some(go) = self.gos.get_mut(at.go) else { return Step::Broken };
-        if go.state != GoState::Syscall {
-            return Step::Broken;
-        }
-        go.state = GoState::Runnable;
+        let Some(id) = self.goroutine_in(at, GoState::Syscall) else { return Step::Broken };
+        self.put(at.go, GoState::Runnable);
         self.tell(scene, raw, at, Self::go(id, GoState::Syscall, GoState::Runnable));
         self.bind_go(at.thread, Slot::NONE);
         Step::Done
@@ -353,17 +377,16 @@ impl Scheduler {
 
     fn proc_start(&mut self, raw: &Raw, at: Context, scene: &mut Scene<'_>) -> Step {
         let [id, number, ..] = raw.args;
-        let Some(slot) = self.procs.find(id) else { return Step::Wait };
-        let Some(proc) = self.procs.get_mut(slot) else { return Step::Wait };
-        let Some(sequence) = Self::follows(scene, number, proc.sequence) else { return Step::Wait };
-        if proc.status != Status::Idle || !at.proc.is_none() {
+        let Some((slot, sequence, Status::Idle)) = self.due_proc(id, number, scene) else {
+            return Step::Wait;
+        };
+        if !at.proc.is_none() {
             return Step::Wait;
         }
         if at.thread.is_none() {
             return Step::Broken;
         }
-        proc.status = Status::Running;
-        proc.sequence = sequence;
+        self.advance_proc(slot, Status::Running, sequence);
         let (from, to) = (ProcState::Idle, ProcState::Running);
         self.tell(scene, raw, at, What::Proc { proc: id, from, to });
         self.bind_proc(at.thread, slot);
@@ -386,27 +409,23 @@ impl Scheduler {
     /// Another thread takes the processor of one that is inside of a system call.
     fn proc_steal(&mut self, raw: &Raw, at: Context, scene: &mut Scene<'_>) -> Step {
         let [id, number, robbed, _] = raw.args;
-        let Some(slot) = self.procs.find(id) else { return Step::Wait };
-        let Some(proc) = self.procs.get_mut(slot) else { return Step::Wait };
-        let Some(sequence) = Self::follows(scene, number, proc.sequence) else { return Step::Wait };
-        if !matches!(proc.status, Status::Syscall | Status::Abandoned) {
+        let Some((slot, sequence, status @ (Status::Syscall | Status::Abandoned))) =
+            self.due_proc(id, number, scene)
+        else {
             return Step::Wait;
-        }
+        };
         if at.thread.is_none() {
             return Step::Broken;
         }
-        let from = proc.status.shown();
-        if proc.status == Status::Syscall {
+        let from = status.shown();
+        if status == Status::Syscall {
             let robbed = self.threads.find(robbed).unwrap_or(Slot::NONE);
             if self.context(robbed).proc != slot {
                 return Step::Broken;
             }
             self.bind_proc(robbed, Slot::NONE);
         }
-        if let Some(proc) = self.procs.get_mut(slot) {
-            proc.status = Status::Idle;
-            proc.sequence = sequence;
-        }
+        self.advance_proc(slot, Status::Idle, sequence);
         self.tell(scene, raw, at, What::Proc { proc: id, from, to: ProcState::Idle });
         Step::Done
     }
