@@ -146,6 +146,15 @@ export class World {
     return out;
   }
 
+  /** Runs a program of tests/programs that records its execution trace; gives the trace's path. */
+  trace(name) {
+    const path = join(this.folder, `${name}.trace`);
+    const cwd = join(root, "tests/programs", name);
+    const ran = spawnSync("go", ["run", ".", path], { cwd, env: this.env() });
+    if (ran.status !== 0) throw new Error(`${name} can't be run: ${ran.stderr}`);
+    return path;
+  }
+
   /** The clicker, running. `get` asks it for something and waits for the answer. */
   async clicker() {
     this.clickerPath ??= this.build("clicker");

@@ -1,12 +1,10 @@
 // Execution traces in space: a small one that Go has just recorded, in WebGL2.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { chromium } from "playwright-core";
-import { PATIENCE, World, browserPath, drop, missing, root } from "./fixture.mjs";
+import { PATIENCE, World, browserPath, drop, missing } from "./fixture.mjs";
 
 const BACK = [0x0e, 0x13, 0x18];
 
@@ -20,15 +18,6 @@ const COLORS = {
   message: [0xff, 0x9d, 0xc8],
   idle: [0x2b, 0x34, 0x3d].map((part) => part * 1.9),
 };
-
-/** Records the trace of tests/programs/states; gives its path. */
-function record(world) {
-  const path = join(world.folder, "states.trace");
-  const cwd = join(root, "tests/programs/states");
-  const ran = spawnSync("go", ["run", ".", path], { cwd, env: world.env() });
-  assert.equal(ran.status, 0, `${ran.stderr}`);
-  return path;
-}
 
 /**
  * Pixels of each color in a picture, mixed with the background or not; `ink` is all that is not
@@ -118,7 +107,7 @@ describe("goroutines in space", { skip: missing(), concurrency: false }, () => {
   let trace;
   before(async () => {
     world = new World();
-    trace = record(world);
+    trace = world.trace("states");
     url = (await world.relay({ args: ["--no-collector"] })).url;
   });
   after(() => world?.end());

@@ -1,7 +1,6 @@
 // Execution traces, flat: the page draws one that Go has just recorded, and tells what is in it.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { PATIENCE, World, drop, missing, root, violations } from "./fixture.mjs";
@@ -10,15 +9,6 @@ import { PATIENCE, World, drop, missing, root, violations } from "./fixture.mjs"
 const RUNNING = { light: [0x00, 0x72, 0xb2], dark: [0x56, 0xb4, 0xe9] };
 const CHANNEL = { light: [0xb9, 0xae, 0xdb], dark: [0x5a, 0x4f, 0x85] };
 const SLEEP = { light: [0xdf, 0xe3, 0xe8], dark: [0x2b, 0x34, 0x3d] };
-
-/** Records the trace of tests/programs/traced; gives its path. */
-function record(world) {
-  const path = join(world.folder, "traced.trace");
-  const cwd = join(root, "tests/programs/traced");
-  const ran = spawnSync("go", ["run", ".", path], { cwd, env: world.env() });
-  assert.equal(ran.status, 0, `${ran.stderr}`);
-  return path;
-}
 
 /** Pixels of the view's rows that have each of these colors, within a step or two. */
 async function count(page, colors) {
@@ -74,7 +64,7 @@ describe("an execution trace", { skip: missing(), concurrency: false }, () => {
 
   before(async () => {
     world = new World();
-    trace = record(world);
+    trace = world.trace("traced");
     url = (await world.relay({ args: ["--no-collector"] })).url;
   });
   after(() => world?.end());
