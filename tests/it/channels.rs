@@ -170,8 +170,9 @@ fn messages_are_those_that_the_program_tells() {
         if way.split(' ').nth(2) == Some("0") {
             assert_eq!((traced.right, traced.exact), (traced.all, traced.all), "{said}");
         }
-        // Without values the order alone decides, and what it can't is said to be ambiguous.
-        assert!(100 * blind.wrong_but_sure <= blind.all, "{said}");
+        // Without values the order alone decides, and what it can't is said to be ambiguous, however
+        // the program was interrupted.
+        assert!(1000 * blind.wrong_but_sure <= blind.all, "{said}");
     }
 }
 

@@ -8,7 +8,9 @@
 //!   without a buffer: these pairs are certain.
 //! - All others are paired in order, equal values with each other, the earliest first.
 //!
-//! How certain a pair is, its [`Grade`] says. Without a trace all but the handing over is there.
+//! How certain a pair is, its [`Grade`] says. An operation may be recorded long after it happened,
+//! when the system takes the processor away in between, so order counts only where the times of
+//! two operations can't be mixed up. Without a trace all but the handing over is there.
 
 use std::collections::HashMap;
 
@@ -26,9 +28,9 @@ mod pairs;
 pub enum Grade {
     /// No other send is possible.
     Exact,
-    /// Another one has the same value, but was clearly earlier or later.
+    /// Another one had the same value on its way at that time, but was sent earlier or later.
     Ordered,
-    /// Another one has the same value and may have been first.
+    /// Another one had the same value and may have been first.
     Ambiguous,
 }
 
@@ -119,16 +121,10 @@ struct Moment<'a> {
     low: i64,
     /// It was not after this.
     high: i64,
-    /// It was hardly before this.
-    early: i64,
-    /// It was hardly after this.
-    late: i64,
     /// When it was, as far as that is known.
     time: i64,
     /// Its place among all.
     index: usize,
-    /// The trace has this moment.
-    certain: bool,
     /// The other side, where that is certain.
     partner: Option<usize>,
 }
@@ -255,8 +251,21 @@ mod tests {
 
     #[test]
     fn the_first_in_is_the_first_out() {
+        let found = messages(2, "1 s 9 1000 ?\n1 s 9 2000 ?\n3 r 9 3000 ?\n3 r 9 4000 ?");
+        assert_eq!(found, ["0 1>3 ? ordered", "0 1>3 ? exact"]);
+    }
+
+    #[test]
+    fn what_may_have_been_sent_before_is_ambiguous_to_the_last() {
         let found = messages(2, "1 s 9 1000 ?\n2 s 9 2000 ?\n3 r 9 3000 ?\n3 r 9 4000 ?");
-        assert_eq!(found, ["0 1>3 ? ambiguous", "0 2>3 ? exact"]);
+        assert_eq!(found, ["0 1>3 ? ambiguous", "0 2>3 ? ambiguous"]);
+    }
+
+    #[test]
+    fn order_tells_nothing_where_sends_are_missing() {
+        let found =
+            messages(2, "1 s 9 1 ?\n1 s 9 1000 ?\n3 r 9 2000 ?\n3 r 9 3000 ?\n3 r 9 9000 ?");
+        assert_eq!(found, ["0 1>3 ? ambiguous", "0 1>3 ? ambiguous"]);
     }
 
     #[test]

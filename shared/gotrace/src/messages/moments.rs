@@ -6,17 +6,12 @@ use foldhash::fast::FixedState;
 
 use super::{Moment, known};
 use crate::channels::{Channels, Did};
-use crate::event::{GoId, GoState};
+use crate::event::GoId;
 use crate::trace::{Edge, Go, Trace};
 use crate::wake::Wake;
 
 /// The trace's clock ticks this often, in ns.
-const TICK: i64 = 64;
-/// An operation that wakes a goroutine is recorded this much later, in ns.
-const RECORDED: i64 = 128;
-/// An operation on a channel that is ready takes no longer than this, in ns, unless its goroutine
-/// is interrupted.
-const QUICK: i64 = 2_000;
+pub(super) const TICK: i64 = 64;
 
 /// The operations in their order, with what is known of the time of each.
 pub(super) fn of<'a>(channels: &'a Channels, trace: Option<&Trace>) -> Vec<Moment<'a>> {
@@ -29,18 +24,7 @@ pub(super) fn of<'a>(channels: &'a Channels, trace: Option<&Trace>) -> Vec<Momen
         let before = previous.insert(operation.goroutine, high);
         let begin = operation.begin.map(|begin| begin.saturating_sub(origin));
         let low = begin.or(before).unwrap_or(i64::MIN).max(before.unwrap_or(i64::MIN)).min(high);
-        let time = high;
-        moments.push(Moment {
-            operation,
-            low,
-            high,
-            early: low,
-            late: high,
-            time,
-            index,
-            certain: false,
-            partner: None,
-        });
+        moments.push(Moment { operation, low, high, time: high, index, partner: None });
     }
     if let Some(trace) = trace {
         bind(&mut moments, trace);
@@ -52,36 +36,38 @@ pub(super) fn of<'a>(channels: &'a Channels, trace: Option<&Trace>) -> Vec<Momen
 fn bind(moments: &mut [Moment<'_>], trace: &Trace) {
     let mut wakes: HashMap<Go, Vec<&Edge>, FixedState> = HashMap::default();
     for edge in &trace.edges {
-        if edge.wake.is_channel() && edge.from != Go::NONE {
-            wakes.entry(edge.to).or_default().push(edge);
-        }
+        wakes.entry(edge.to).or_default().push(edge);
     }
     let mut done: HashMap<GoId, Vec<usize>, FixedState> = HashMap::default();
-    for moment in moments.iter() {
-        done.entry(moment.operation.goroutine).or_default().push(moment.index);
-    }
     let mut woken = Vec::new();
     for moment in moments.iter_mut() {
+        done.entry(moment.operation.goroutine).or_default().push(moment.index);
         let Some(go) = trace.find(moment.operation.goroutine) else { continue };
+        let created = trace.goroutine(go).filter(|goroutine| goroutine.parent != Go::NONE);
+        let begin = created.map_or(i64::MIN, |goroutine| goroutine.begin.cast_signed());
+        moment.low = moment.low.max(begin).min(moment.high);
         let edges = wakes.get(&go).map_or(&[][..], Vec::as_slice);
-        if let Some(edge) = woke(moment, edges) {
+        let end = edges.partition_point(|edge| edge.time.cast_signed() <= moment.high);
+        let Some(edge) = end.checked_sub(1).and_then(|last| edges.get(last)) else { continue };
+        if !edge.wake.is_channel() {
+            // Nothing but its channel makes an operation wait.
+            moment.low = moment.low.max(edge.time.cast_signed());
+        } else if is_own(moment, edge) {
             woken.push((moment.index, *edge));
-        } else {
-            narrow(moment, trace, go);
         }
     }
     for (index, edge) in woken {
         let time = edge.time.cast_signed();
-        let other = trace.goroutine(edge.from).and_then(|by| done.get(&by.id));
-        let other = other.and_then(|list| partner(moments, list, index, time, trace.origin));
-        for at in [Some(index), other].into_iter().flatten() {
+        let list = trace.goroutine(edge.from).and_then(|by| done.get(&by.id));
+        let other = list.and_then(|list| partner(moments, list, index, time, trace.origin));
+        let Some(other) = other else { continue };
+        for at in [index, other] {
             if let Some(moment) = moments.get_mut(at) {
-                (moment.time, moment.certain) = (time, true);
-                moment.early = moment.low.max(time.saturating_sub(TICK)).min(moment.high);
-                moment.late = moment.high.min(time.saturating_add(TICK)).max(moment.early);
+                moment.time = time;
+                moment.low = moment.low.max(time.saturating_sub(TICK)).min(moment.high);
+                moment.high = moment.high.min(time.saturating_add(TICK)).max(moment.low);
             }
         }
-        let Some(other) = other else { continue };
         let Some(own) = moments.get(index).map(|moment| moment.operation) else { continue };
         // A value that goes into a buffer is not the one that comes out.
         if own.did == Did::Receive || own.capacity == 0 {
@@ -94,21 +80,17 @@ fn bind(moments: &mut [Moment<'_>], trace: &Trace) {
     }
 }
 
-/// The last wake-up of an operation's goroutine before it was done, if that may be its own.
-fn woke<'e>(moment: &Moment<'_>, edges: &[&'e Edge]) -> Option<&'e Edge> {
-    let end = edges.partition_point(|edge| edge.time.cast_signed() <= moment.high);
-    let edge = edges.get(end.checked_sub(1)?)?;
+/// Whether the last wake-up of an operation's goroutine before it was done may be its own.
+fn is_own(moment: &Moment<'_>, edge: &Edge) -> bool {
     let fits = matches!(
         (moment.operation.did, edge.wake),
         (Did::Receive, Wake::Send | Wake::Select) | (Did::Send, Wake::Receive | Wake::Select)
     );
-    (fits && edge.time.cast_signed() >= moment.low.saturating_sub(TICK)).then_some(*edge)
+    fits && edge.from != Go::NONE && edge.time.cast_signed() >= moment.low.saturating_sub(TICK)
 }
 
-/// The operation on the other side, among those of the goroutine that did the waking.
-///
-/// It was recorded a little after the wake-up. The trace's clock is coarse, and times in it are
-/// moved where the order demands it, so the operations before and after may be possible, too.
+/// The operation on the other side, among those of the goroutine that did the waking, if it is the
+/// only one: the trace's clock is coarse, so the one before or after may be possible, too.
 fn partner(
     moments: &[Moment<'_>],
     list: &[usize],
@@ -119,34 +101,18 @@ fn partner(
     let own = moments.get(index)?.operation;
     let wanted = if own.did == Did::Send { Did::Receive } else { Did::Send };
     let handed_over = own.did == Did::Receive || own.capacity == 0;
-    let end = |at: &usize| moments.get(*at).map_or(i64::MAX, |m| m.operation.end);
-    let time_by_clock = time.saturating_add(origin);
-    let first = list.partition_point(|at| end(at) < time_by_clock.saturating_sub(TICK));
-    let near = list.get(first..)?.iter().take(4).filter_map(|at| moments.get(*at));
-    let possible = near.filter(|moment| {
-        let same = !handed_over
-            || known(own).zip(known(moment.operation)).is_none_or(|(one, other)| one == other);
-        same && moment.operation.did == wanted
-            && moment.operation.channel == own.channel
-            && moment.low <= time.saturating_add(TICK)
-            && moment.partner.is_none()
-    });
-    let usual = time_by_clock.saturating_add(RECORDED);
-    let found = possible.min_by_key(|moment| moment.operation.end.abs_diff(usual));
-    found.map(|moment| moment.index)
-}
-
-/// Leaves out the time in which an operation has hardly been, since its goroutine has been running
-/// for longer than one takes.
-fn narrow(moment: &mut Moment<'_>, trace: &Trace, go: Go) {
-    let Some(goroutine) = trace.goroutine(go) else { return };
-    let Ok(high) = u64::try_from(moment.high) else { return };
-    let Some(slice) = goroutine.track.at(high).and_then(|at| goroutine.track.slices().get(at))
-    else {
-        return;
-    };
-    let quick = moment.high.saturating_sub(QUICK);
-    if slice.state == GoState::Running && slice.begin.cast_signed() <= quick {
-        moment.early = moment.low.max(quick);
-    }
+    let recorded = |at: &usize| moments.get(*at).map_or(i64::MAX, |m| m.operation.end);
+    // It was recorded later than it happened.
+    let first = list.partition_point(|at| recorded(at) < time.saturating_add(origin));
+    let later = list.get(first..)?.iter().filter_map(|at| moments.get(*at));
+    let mut possible =
+        later.take_while(|moment| moment.low <= time.saturating_add(TICK)).filter(|moment| {
+            let same = !handed_over
+                || known(own).zip(known(moment.operation)).is_none_or(|(one, other)| one == other);
+            same && moment.operation.did == wanted
+                && moment.operation.channel == own.channel
+                && moment.partner.is_none()
+        });
+    let found = possible.next()?;
+    possible.next().is_none().then_some(found.index)
 }

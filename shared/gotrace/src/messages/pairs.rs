@@ -4,11 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::FixedState;
 
+use super::moments::TICK;
 use super::{Channel, Grade, Message, Moment, known};
 use crate::channels::{Did, Kind};
-
-/// The trace's clock ticks this often, in ns.
-const TICK: i64 = 64;
 
 /// Sends that nobody has received yet, the earliest first.
 #[derive(Default)]
@@ -67,12 +65,13 @@ pub(super) fn of(
     channel.unreceived += by_index.len() as u64;
     sends.sort_by_key(|moment| (moment.time, moment.index));
     receives.sort_by_key(|moment| (moment.time, moment.index));
-    let sent_apart = apart(&sends);
-    let received_apart = apart(&receives);
+    let all = || sends.iter().chain(&receives);
+    let by_value = all().all(|moment| known(moment.operation).is_some());
+    let (sent, received) = (Crowd::of(&sends, by_value), Crowd::of(&receives, by_value));
     let mut waiting = Waiting::of(&sends);
-    for (receive, received_apart) in receives.iter().zip(received_apart) {
-        let found = waiting.take(&sends, receive);
-        let Some((at, send, rival)) = found else {
+    let mut found = Vec::with_capacity(receives.len());
+    for (receive, at) in receives.iter().zip(0..) {
+        let Some((send, rival)) = waiting.take(&sends, receive) else {
             let zero = receive.operation.value.bits == 0 && receive.operation.ok.is_none();
             let closed = channel.closed.is_some_and(|closed| closed.time <= receive.high);
             if zero && closed {
@@ -82,22 +81,67 @@ pub(super) fn of(
             }
             continue;
         };
-        let grade = match rival.filter(|rival| rival.low.saturating_sub(TICK) <= receive.high) {
-            None => Grade::Exact,
-            Some(_) if received_apart && sent_apart.get(at) == Some(&true) => Grade::Ordered,
-            Some(_) => Grade::Ambiguous,
-        };
-        push(send, receive, grade);
+        found.push((at, send, rival));
     }
-    channel.unreceived += waiting.taken.iter().filter(|taken| !**taken).count() as u64;
+    let left = waiting.taken.iter().filter(|taken| !**taken).count() as u64;
+    channel.unreceived += left;
+    // Where some are missing, the first in need not be the first out.
+    let complete = channel.unsent == 0 && left <= u64::from(channel.capacity);
+    for (receive_at, send_at, rival) in found {
+        let (Some(send), Some(receive)) = (sends.get(send_at), receives.get(receive_at)) else {
+            continue;
+        };
+        let single = sent.is_single(send_at) && received.is_single(receive_at);
+        let apart = sent.is_apart(send_at) && received.is_apart(receive_at);
+        let rival = rival.and_then(|at| sends.get(at));
+        let rival = rival.is_some_and(|rival| rival.low.saturating_sub(TICK) <= receive.high);
+        push(
+            send,
+            receive,
+            match (single || apart && complete, rival) {
+                (true, false) => Grade::Exact,
+                (true, true) => Grade::Ordered,
+                (false, _) => Grade::Ambiguous,
+            },
+        );
+    }
 }
 
-/// Whether each operation was at another time than all others of the same value.
-fn apart(moments: &[&Moment<'_>]) -> Vec<bool> {
+/// Operations that order alone tells from each other: those of the same value or, where not all
+/// values are known, all of them.
+struct Crowd {
+    crowds: HashMap<Option<u64>, usize, FixedState>,
+    of: Vec<Option<u64>>,
+    apart: Vec<bool>,
+}
+
+impl Crowd {
+    fn of(moments: &[&Moment<'_>], by_value: bool) -> Self {
+        let of = moments.iter().map(|moment| known(moment.operation).filter(|_| by_value));
+        let of: Vec<Option<u64>> = of.collect();
+        let mut crowds: HashMap<Option<u64>, usize, FixedState> = HashMap::default();
+        of.iter().for_each(|crowd| *crowds.entry(*crowd).or_default() += 1);
+        Self { crowds, apart: apart(moments, &of), of }
+    }
+
+    /// Whether there is no other one.
+    fn is_single(&self, at: usize) -> bool {
+        self.of.get(at).and_then(|crowd| self.crowds.get(crowd)) == Some(&1)
+    }
+
+    /// Whether it was at another time than all others.
+    fn is_apart(&self, at: usize) -> bool {
+        self.apart.get(at) == Some(&true)
+    }
+}
+
+/// Whether each operation was at another time than all others of its crowd.
+fn apart(moments: &[&Moment<'_>], crowds: &[Option<u64>]) -> Vec<bool> {
     let mut order: Vec<(Option<u64>, i64, usize)> = moments
         .iter()
+        .zip(crowds)
         .enumerate()
-        .map(|(at, moment)| (known(moment.operation), moment.early, at))
+        .map(|(at, (moment, crowd))| (*crowd, moment.low, at))
         .collect();
     order.sort_unstable();
     let mut apart = vec![true; moments.len()];
@@ -106,19 +150,19 @@ fn apart(moments: &[&Moment<'_>]) -> Vec<bool> {
             *apart = false;
         }
     };
-    // The one before that ends last, of the same value.
+    // The one before that ends last, of the same crowd.
     let mut last: Option<(Option<u64>, i64, usize)> = None;
-    for (value, early, at) in order {
-        let late = moments.get(at).map_or(early, |moment| moment.late);
-        match last.filter(|(before, ..)| *before == value) {
-            Some((_, end, before)) if end >= early => {
+    for (crowd, low, at) in order {
+        let high = moments.get(at).map_or(low, |moment| moment.high);
+        match last.filter(|(before, ..)| *before == crowd) {
+            Some((_, end, before)) if end > low => {
                 mark(before);
                 mark(at);
-                if late > end {
-                    last = Some((value, late, at));
+                if high > end {
+                    last = Some((crowd, high, at));
                 }
             }
-            _ => last = Some((value, late, at)),
+            _ => last = Some((crowd, high, at)),
         }
     }
     apart
@@ -138,11 +182,11 @@ impl Waiting {
     }
 
     /// Takes the earliest send that a receive may belong to, and tells the next one.
-    fn take<'s, 'm>(
+    fn take(
         &mut self,
-        sends: &[&'s Moment<'m>],
+        sends: &[&Moment<'_>],
         receive: &Moment<'_>,
-    ) -> Option<(usize, &'s Moment<'m>, Option<&'s Moment<'m>>)> {
+    ) -> Option<(usize, Option<usize>)> {
         let taken = &self.taken;
         let same = known(receive.operation).map(|bits| {
             let queue = self.by_value.get_mut(&bits)?;
@@ -161,8 +205,7 @@ impl Waiting {
         if let Some(taken) = self.taken.get_mut(at) {
             *taken = true;
         }
-        let rival = first(queue, &self.taken);
-        Some((at, *send, rival.and_then(|at| sends.get(at).copied())))
+        Some((at, first(queue, &self.taken)))
     }
 }
 
