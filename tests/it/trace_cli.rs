@@ -250,6 +250,8 @@ fn chrome_json_holds_what_viewers_need() {
         assert!(goroutines.iter().all(|row| names.contains(&(1, number(&row["id"])))));
         for (track, slices) in &mut tracks {
             assert!(names.contains(track), "{program}: {track:?} has no name");
+            // Perfetto has one track 0 for all processes.
+            assert_ne!(track.1, 0, "{program}: {track:?}");
             slices.sort_unstable();
             let in_turn = slices.windows(2).all(|pair| pair[0].1 <= pair[1].0);
             assert!(in_turn, "{program}: slices of {track:?} overlap");

@@ -6,7 +6,8 @@
 //! | 2 processors | one for each: which goroutine ran |
 //! | 3 runtime | the collector, stops of the world, the heap, the number of processors |
 //!
-//! Events are grouped by goroutine and not sorted by time, which both viewers do themselves.
+//! Events are grouped by goroutine and not sorted by time, which both viewers do themselves. No
+//! slice is on track 0: Perfetto takes that for the idle one, the same in all processes.
 //! Format: Google's "Trace Event Format", sections on complete, flow, async, counter, instant and
 //! metadata events. Times are microseconds with three digits, so that no nanosecond is lost.
 
@@ -48,6 +49,11 @@ struct Writer<'w> {
 /// A text as JSON writes it.
 fn quoted(text: impl Display) -> String {
     serde_json::Value::from(text.to_string()).to_string()
+}
+
+/// The track of a processor.
+fn processor(proc: u64) -> u64 {
+    proc.saturating_add(1)
 }
 
 /// What a goroutine is called on its track.
@@ -99,9 +105,10 @@ impl Writer<'_> {
             ))?;
         }
         let slices = opened.trace.goroutines.iter().flat_map(|goroutine| goroutine.track.slices());
-        let procs = slices.filter(|slice| slice.proc != u16::MAX).map(|slice| slice.proc).max();
-        for proc in 0..procs.map_or(0, |proc| u32::from(proc) + 1) {
-            self.named("thread_name", PROCESSORS, proc, &format!("P{proc}"))?;
+        let procs =
+            slices.filter(|slice| slice.proc != u16::MAX).map(|slice| u64::from(slice.proc)).max();
+        for proc in procs.into_iter().flat_map(|last| 0..=last) {
+            self.named("thread_name", PROCESSORS, processor(proc), &format!("P{proc}"))?;
         }
         self.named("thread_name", RUNTIME, COLLECTOR, "Collector")?;
         self.named("thread_name", RUNTIME, STOPS, "Stop the world")
@@ -130,7 +137,7 @@ impl Writer<'_> {
             if slice.state == GoState::Running && slice.proc != u16::MAX {
                 self.put(format_args!(
                     "{{\"ph\":\"X\",\"cat\":\"run\",\"name\":{title},\"pid\":{PROCESSORS},\"tid\":{},\"ts\":{begin},\"dur\":{took},\"args\":{{\"goroutine\":{}}}}}",
-                    slice.proc, goroutine.id
+                    processor(slice.proc.into()), goroutine.id
                 ))?;
             }
         }
@@ -194,12 +201,19 @@ impl Writer<'_> {
         for task in &trace.tasks {
             let (own, tid) = (format!("task {}", task.id), id(task.go));
             let name = names.text(task.name);
-            self.span("task", &own, name, tid, task.begin, task.end.unwrap_or(now))?;
+            self.span("task", &own, name, (GOROUTINES, tid), task.begin, task.end.unwrap_or(now))?;
         }
         for region in &trace.regions {
             let tid = id(region.go);
             let (own, name) = (format!("goroutine {tid}"), names.text(region.name));
-            self.span("region", &own, name, tid, region.begin, region.end.unwrap_or(now))?;
+            self.span(
+                "region",
+                &own,
+                name,
+                (GOROUTINES, tid),
+                region.begin,
+                region.end.unwrap_or(now),
+            )?;
         }
         for log in &trace.logs {
             let task = match log.task {
@@ -226,7 +240,7 @@ impl Writer<'_> {
         kind: &str,
         own: &str,
         name: &str,
-        tid: u64,
+        (pid, tid): (u32, u64),
         begin: u64,
         end: u64,
     ) -> Result<()> {
@@ -234,7 +248,7 @@ impl Writer<'_> {
         for (phase, time) in [("b", begin), ("e", end)] {
             let time = micros(time);
             self.put(format_args!(
-                "{{\"ph\":\"{phase}\",\"cat\":\"{kind}\",\"id\":{own},\"name\":{name},\"pid\":{GOROUTINES},\"tid\":{tid},\"ts\":{time}}}"
+                "{{\"ph\":\"{phase}\",\"cat\":\"{kind}\",\"id\":{own},\"name\":{name},\"pid\":{pid},\"tid\":{tid},\"ts\":{time}}}"
             ))?;
         }
         Ok(())
@@ -257,11 +271,13 @@ impl Writer<'_> {
                 Range::Mark => COLLECTOR,
                 Range::StopTheWorld(_) => STOPS,
                 Range::Sweep(proc) => {
-                    self.span("gc", &format!("P{proc}"), &name, 0, span.begin, end)?;
+                    let track = (PROCESSORS, processor(proc));
+                    self.span("gc", &format!("P{proc}"), &name, track, span.begin, end)?;
                     continue;
                 }
                 Range::Assist(id) => {
-                    self.span("gc", &format!("G{id}"), &name, id, span.begin, end)?;
+                    let track = (GOROUTINES, id);
+                    self.span("gc", &format!("G{id}"), &name, track, span.begin, end)?;
                     continue;
                 }
             };
