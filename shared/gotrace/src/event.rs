@@ -2,7 +2,7 @@
 
 use crate::names::{StackId, StringId};
 
-/// Id of a goroutine, as the runtime gives it: never used twice in a run.
+/// Id of a goroutine, as the runtime gives it. Used twice in a run by threads of C that call Go only.
 pub type GoId = u64;
 /// Id of a P: a processor of the scheduler, from 0.
 pub type ProcId = u64;

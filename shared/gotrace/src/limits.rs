@@ -11,8 +11,6 @@ pub const STRING_BYTES: u64 = 1 << 10;
 pub const TRIES_PER_EVENT: usize = 64;
 /// Most losses that are told one by one; the rest is counted.
 pub const LOSSES: usize = 64;
-/// Most regions that a goroutine may be inside of at once.
-pub const REGION_DEPTH: usize = 1 << 10;
 /// Ids of goroutines, processors and threads from this on are kept in a map, not in a table.
 pub const DENSE_IDS: u64 = 1 << 20;
 /// The same for strings and stacks.

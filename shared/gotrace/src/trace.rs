@@ -35,7 +35,7 @@ impl Go {
 /// A goroutine.
 #[derive(Debug, Clone)]
 pub struct Goroutine {
-    /// Its id in the runtime.
+    /// Its id in the runtime. That of a thread of C that called Go may be another's later.
     pub id: GoId,
     /// The goroutine that created it; [`Go::NONE`] if that is not in the trace.
     pub parent: Go,
@@ -178,7 +178,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The goroutine with an id, if it is in the trace.
+    /// The goroutine with an id, if it is in the trace: the last one that had it.
     pub fn find(&self, id: GoId) -> Option<Go> {
         self.by_id.get(id).map(Go)
     }
@@ -272,7 +272,10 @@ impl Trace {
             GoState::NotExist if event.goroutine != NONE => self.here(event, time),
             _ => Go::NONE,
         };
-        let go = self.seen(id, time);
+        let go = match from {
+            GoState::NotExist => self.born(id, time),
+            _ => self.seen(id, time),
+        };
         let depth = self.goroutine(parent).map_or(0, |parent| parent.depth.saturating_add(1));
         let Some(goroutine) = go.index().and_then(|at| self.goroutines.get_mut(at)) else { return };
         match from {
@@ -326,6 +329,14 @@ impl Trace {
             return go;
         }
         self.add_goroutine(id, time)
+    }
+
+    /// The goroutine that is created with an id. Threads of C that call Go hand theirs on: who has
+    /// the id of one that ended is another.
+    fn born(&mut self, id: GoId, time: u64) -> Go {
+        let known = self.find(id);
+        let over = |go| self.goroutine(go).is_some_and(|before| before.end.is_some());
+        known.filter(|go| !over(*go)).unwrap_or_else(|| self.add_goroutine(id, time))
     }
 
     #[cold]

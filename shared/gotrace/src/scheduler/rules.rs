@@ -1,7 +1,6 @@
 //! What each event needs to come next, what it changes, and what it means.
 
 use crate::event::{GoState, NONE, ProcState, Range, What};
-use crate::limits;
 use crate::names::{StackId, StringId};
 use crate::raw::{Kind, Raw};
 
@@ -611,9 +610,7 @@ impl Scheduler {
         let bent = self.bent;
         let Some(go) = self.gos.get_mut(at.go) else { return Step::Broken };
         let what = if raw.kind == Kind::UserRegionBegin {
-            if go.regions.len() < limits::REGION_DEPTH {
-                go.regions.push((task, name));
-            }
+            go.regions.push((task, name));
             What::RegionBegin { task, name }
         } else {
             // One that was entered before the trace is not known here.
