@@ -21,12 +21,15 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("collected 4", ""),
     ("sampled 200", ""),
     ("parked 2000", ""),
+    ("threads 30 20", ""),
+    ("nested 3000", ""),
     ("storm 8 200", ""),
     ("states", "traceadvanceperiod=1000000"),
     ("locks 50", "traceadvanceperiod=1000000"),
     ("annotated 20", "traceadvanceperiod=1000000"),
     ("collected 4", "traceadvanceperiod=1000000"),
     ("storm 8 200", "traceadvanceperiod=1000000"),
+    ("threads 50 50", "traceadvanceperiod=1000000"),
     ("fan 2 2 50", "traceallocfree=1"),
 ];
 

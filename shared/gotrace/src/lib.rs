@@ -39,6 +39,7 @@ pub mod pieces;
 mod raw;
 mod reader;
 mod scheduler;
+mod sort;
 pub mod trace;
 pub mod wake;
 

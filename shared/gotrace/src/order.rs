@@ -12,6 +12,7 @@ use crate::limits;
 use crate::names::StackId;
 use crate::raw::{self, Kind, Raw, Unread};
 use crate::scheduler::{Scene, Scheduler, Slot, Step};
+use crate::sort;
 
 /// Orders the generations of one trace.
 #[derive(Debug)]
@@ -326,6 +327,15 @@ impl Heap {
 
     /// Sorts by time. A sorted heap is a heap.
     fn sort(&mut self, lines: &[Line<'_>]) {
-        self.0.sort_by_key(|at| lines.get(*at).map_or(i64::MAX, |line| line.next.time));
+        let time = |at: usize| lines.get(at).map_or(i64::MAX, |line| line.next.time);
+        if self.0.len() <= sort::SHORT {
+            self.0.sort_by_key(|at| time(*at));
+            return;
+        }
+        let mut row: Vec<_> = self.0.iter().map(|at| (time(*at), *at)).collect();
+        sort::sort(&mut row);
+        for (place, (_, at)) in self.0.iter_mut().zip(row) {
+            *place = at;
+        }
     }
 }

@@ -386,3 +386,31 @@ struct Change {
     reason: StringId,
     start: StackId,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_handed_on_is_another_goroutine() {
+        let names = Names::default();
+        let mut trace = Trace::default();
+        let mut add = |time, from, to| {
+            let (reason, start, stack) = (StringId::EMPTY, StackId::NONE, StackId::NONE);
+            let what = What::Go { go: 18, from, to, reason, start };
+            trace.add(&names, &Event { time, goroutine: NONE, proc: NONE, thread: 1, stack, what });
+        };
+        for begin in [100, 300] {
+            add(begin, GoState::NotExist, GoState::Syscall);
+            add(begin + 10, GoState::Syscall, GoState::Running);
+            add(begin + 20, GoState::Running, GoState::NotExist);
+        }
+        let lives: Vec<_> = trace.goroutines.iter().map(|go| (go.begin, go.end)).collect();
+        assert_eq!(lives, [(0, Some(20)), (200, Some(220))]);
+        assert_eq!(trace.find(18), Some(Go(1)));
+        for go in &trace.goroutines {
+            let times = go.track.times(0, trace.duration, trace.duration);
+            assert_eq!(times.sum(), 20);
+        }
+    }
+}

@@ -26,6 +26,8 @@ var programs = map[string]func(numbers []int) int{
 	"sampled":   func(n []int) int { return sampled(n[0]) },
 	"parked":    func(n []int) int { return parked(n[0]) },
 	"storm":     func(n []int) int { return storm(n[0], n[1]) },
+	"threads":   func(n []int) int { return threads(n[0], n[1]) },
+	"nested":    func(n []int) int { return nested(n[0]) },
 }
 
 func main() {

@@ -9,7 +9,9 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
+	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -216,5 +218,31 @@ func parked(goroutines int) int {
 	ready.Wait()
 	close(stop)
 	all.Wait()
+	return 0
+}
+
+// threads lets goroutines sleep in the system, each on a thread of its own then.
+func threads(goroutines, each int) int {
+	var all sync.WaitGroup
+	for number := range goroutines {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for range each {
+				long := syscall.NsecToTimespec(int64(number) * 3000)
+				_ = syscall.Nanosleep(&long, nil)
+			}
+		}()
+	}
+	all.Wait()
+	return 0
+}
+
+// nested enters regions inside of regions.
+func nested(depth int) int {
+	if depth > 0 {
+		defer trace.StartRegion(context.Background(), strconv.Itoa(depth%7)).End()
+		return nested(depth - 1)
+	}
 	return 0
 }
