@@ -244,7 +244,8 @@ pub fn trace(bytes: &[u8]) {
     trace_as_is(&[b"go 1.26 trace\0\0\0", bytes].concat());
 }
 
-fn trace_as_is(bytes: &[u8]) {
+/// The same of a trace as it is.
+pub fn trace_as_is(bytes: &[u8]) {
     let whole = traces::read(bytes);
     // Pieces of many sizes, which depend on nothing but the bytes.
     let mut pieces = Vec::new();

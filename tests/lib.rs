@@ -7,6 +7,7 @@ pub mod forge;
 pub mod hostile;
 pub mod oracle;
 pub mod served;
+pub mod torn;
 pub mod traces;
 
 use std::ffi::OsStr;

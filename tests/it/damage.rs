@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tests::{forge, hostile, repository};
+use tests::{forge, hostile, repository, torn};
 use wire::AgentToRelay;
 use wire::frame::{Counts, Frame as _, PackageCounts};
 
@@ -159,6 +159,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("opencover", |bytes| hostile::format("opencover", bytes)),
     ("archive", hostile::archive),
     ("trace", hostile::trace),
+    ("trace_parts", torn::trace_parts),
 ];
 
 #[test]

@@ -1,63 +1,8 @@
 //! Damaged execution traces: what is whole in them is read.
 
-use std::ops::Range;
-
 use gotrace::event::What;
+use tests::torn::{Batch, arguments, batches, uleb};
 use tests::traces::{self, Told};
-
-/// Arguments of each type of timed event, after the time: `internal/trace/tracev2` of Go.
-const ARGUMENTS: [(u8, &str); 2] =
-    [(9, "2203231200223200320121112110111423342234"), (128, "331221221")];
-
-/// A batch: where it is in the file, where its events are, and its thread and generation.
-#[derive(Debug, Clone)]
-struct Batch {
-    place: Range<usize>,
-    body: Range<usize>,
-    /// It holds events, and no table.
-    timed: bool,
-}
-
-fn uleb(bytes: &[u8], at: &mut usize) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = *bytes.get(*at)?;
-        *at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-/// The batches of a whole trace.
-fn batches(bytes: &[u8]) -> Vec<Batch> {
-    let mut all = Vec::new();
-    let mut at = 16;
-    while at < bytes.len() {
-        let begin = at;
-        let kind = bytes[at];
-        at += 1;
-        match kind {
-            // The mark at the end of a generation belongs to what is before it.
-            52 => {
-                let last: &mut Batch = all.last_mut().expect("a batch comes first");
-                last.place.end = at;
-                continue;
-            }
-            49 => at += 1,
-            _ => assert_eq!(kind, 1, "byte {begin}"),
-        }
-        let [_, _, _, size] = [(); 4].map(|()| uleb(bytes, &mut at).expect("it is whole"));
-        let body = at..at + usize::try_from(size).expect("it is small");
-        at = body.end;
-        let tables = [2, 4, 6, 8, 50];
-        let timed = kind == 1 && bytes.get(body.start).is_some_and(|kind| !tables.contains(kind));
-        all.push(Batch { place: begin..at, body, timed });
-    }
-    all
-}
 
 /// Where each timed event of a whole trace ends, in the order of the file.
 fn ends(bytes: &[u8]) -> Vec<usize> {
@@ -66,12 +11,8 @@ fn ends(bytes: &[u8]) -> Vec<usize> {
         let mut at = batch.body.start;
         while at < batch.body.end {
             let kind = bytes[at];
-            let count = ARGUMENTS.iter().find_map(|(first, counts)| {
-                let digit = counts.as_bytes().get(usize::from(kind.checked_sub(*first)?))?;
-                Some(usize::from(digit - b'0'))
-            });
             at += 1;
-            for _ in 0..=count.unwrap_or_else(|| panic!("byte {at}: type {kind}")) {
+            for _ in 0..=arguments(kind).unwrap_or_else(|| panic!("byte {at}: type {kind}")) {
                 uleb(bytes, &mut at).expect("it is whole");
             }
             all.push(at);

@@ -1,6 +1,7 @@
 //! A generation: about a second of a trace that stands for itself. Its batches are collected as
 //! they come, then its tables are read, and only then its events can be.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -126,6 +127,8 @@ pub(crate) struct Generation {
     tables: Vec<(u8, Range<usize>)>,
     least_ticks: Option<u64>,
     frequency: Option<u64>,
+    /// Where a batch of clocks is that breaks off.
+    unread_clocks: Option<usize>,
     snapshot: Option<(u64, u64, i128)>,
 }
 
@@ -160,8 +163,9 @@ impl Generation {
                 self.tables.push((kind, place));
             }
             Some(&(batch::FREQUENCY | batch::SYNC)) => {
-                // What is damaged in it is missing, which is noticed later.
-                let _ = self.sync(bytes, header.ticks, counts);
+                if self.sync(bytes, header.ticks, counts).is_err() {
+                    self.unread_clocks = Some(place.start);
+                }
             }
             Some(_) => {
                 let lane = *self.lane_of.entry(header.thread).or_insert_with(|| {
@@ -196,6 +200,11 @@ impl Generation {
         Ok(())
     }
 
+    /// Where it starts in the file, whose byte `base` is the first of the reader's buffer.
+    pub(crate) fn place(&self, base: u64) -> u64 {
+        base.saturating_add(self.begin as u64)
+    }
+
     /// Bytes of the tables: there are fewer ids than that.
     fn table_bytes(&self) -> u64 {
         self.tables.iter().map(|(_, place)| place.len() as u64).sum()
@@ -211,9 +220,13 @@ impl Generation {
         losses: &mut Losses,
         counts: &mut raw::Counts,
     ) -> Tables {
+        if let Some(place) = self.unread_clocks {
+            let what = "a batch of clocks breaks off";
+            losses.tell(base.saturating_add(place as u64), self.number, what);
+        }
         let frequency = self.frequency.unwrap_or_else(|| {
             let what = "the clock's frequency is missing; the usual one is taken";
-            losses.tell(base.saturating_add(self.begin as u64), self.number, what);
+            losses.tell(self.place(base), self.number, what);
             before.map_or(USUAL_FREQUENCY, |before| before.frequency)
         });
         let mut tables = Tables::new(frequency, self.table_bytes());
@@ -272,6 +285,8 @@ pub(crate) struct Tables {
     nanoseconds_per_tick: f64,
     strings: Ids,
     stacks: Ids,
+    /// A string or a stack was asked for that is not there.
+    lacks: Cell<bool>,
 }
 
 impl Tables {
@@ -286,6 +301,7 @@ impl Tables {
             nanoseconds_per_tick: 1.0 / (frequency as f64 / 1e9),
             strings: Ids::below(most),
             stacks: Ids::below(most),
+            lacks: Cell::new(false),
         }
     }
 
@@ -297,12 +313,32 @@ impl Tables {
     }
 
     pub(crate) fn string(&self, id: u64) -> StringId {
-        self.strings.get(id).map_or(StringId::EMPTY, StringId)
+        match self.strings.get(id) {
+            Some(string) => StringId(string),
+            None => {
+                self.lacks.set(self.lacks.get() || id != 0);
+                StringId::EMPTY
+            }
+        }
     }
 
     #[inline]
     pub(crate) fn stack(&self, id: u64) -> StackId {
-        if id == 0 { StackId::NONE } else { self.stacks.get(id).map_or(StackId::NONE, StackId) }
+        if id == 0 {
+            return StackId::NONE;
+        }
+        match self.stacks.get(id) {
+            Some(stack) => StackId(stack),
+            None => {
+                self.lacks.set(true);
+                StackId::NONE
+            }
+        }
+    }
+
+    /// Whether events referred to strings or stacks that are not there.
+    pub(crate) fn lacks(&self) -> bool {
+        self.lacks.get()
     }
 
     fn read_strings(

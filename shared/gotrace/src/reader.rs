@@ -109,6 +109,9 @@ impl Reader {
         if self.version.is_none() {
             return Err(TraceError::NoTrace);
         }
+        if self.is_marked() && !self.generation.is_empty() {
+            self.tell(self.at, "the end of the last generation is missing");
+        }
         self.end_generation(self.at, &mut sink);
         if self.generations == 0 {
             let reason = match self.losses.told().first() {
@@ -211,7 +214,8 @@ impl Reader {
             return Taken::Some;
         }
         let mut end = start.saturating_add(header.size);
-        if end > self.buffer.len() {
+        let is_cut = end > self.buffer.len();
+        if is_cut {
             if !last {
                 return Taken::Short;
             }
@@ -219,7 +223,6 @@ impl Reader {
             if matches!(self.next_batch(start, true), Found::At(_)) {
                 return self.skip(last);
             }
-            self.tell(self.at, "the file ends inside of a batch");
             end = self.buffer.len();
         }
         if self.generation.number != 0 && header.generation != self.generation.number {
@@ -238,15 +241,16 @@ impl Reader {
                 return Taken::Some;
             }
             let number = self.generation.number;
-            if self.version.is_some_and(|version| version >= MARKED)
-                || header.generation != number + 1
-            {
+            if self.is_marked() || header.generation != number + 1 {
                 self.tell(self.at, "the end of a generation is missing");
             }
             self.end_generation(self.at, sink);
             let done = self.at;
             self.forget(done);
             return Taken::Some;
+        }
+        if is_cut {
+            self.tell(self.at, "the file ends inside of a batch");
         }
         if self.generation.number == 0 {
             self.generation = Generation::new(header.generation, self.at);
@@ -342,9 +346,18 @@ impl Reader {
         let source = Source { generation: &generation, buffer, base: self.base, tables: &tables };
         let names = &self.names;
         self.order.run(&source, &mut self.losses, &mut |event| sink(names, event));
+        if tables.lacks() {
+            let what = "strings or stacks are missing that events refer to";
+            self.losses.tell(generation.place(self.base), generation.number, what);
+        }
         self.clocks.extend(tables.clock);
         self.tables = Some(tables);
         self.generations += 1;
+    }
+
+    /// Whether a mark ends each generation.
+    fn is_marked(&self) -> bool {
+        self.version.is_some_and(|version| version >= MARKED)
     }
 
     /// Gives up the bytes before a place in the buffer, where no generation is; not before they
