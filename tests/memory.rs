@@ -8,7 +8,7 @@ use formats::limits::Limits;
 use formats::{Fault, Outcome, Place, Reading, archive};
 use miniz_oxide::deflate::compress_to_vec;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec as zstd_to_vec};
-use tests::repository;
+use tests::{repository, traces};
 
 /// Counts what this thread holds, and the most that it held.
 struct Counting;
@@ -198,5 +198,84 @@ fn bombs_take_what_may_be_held_and_little_more() {
         assert_eq!(result.is_err(), is_refused, "{name}: {result:?}");
         // A buffer that grows is there twice for a moment; two windows and tables come on top.
         assert!(most < 2 * limits.held_bytes + (1 << 20), "{name}: {most} bytes");
+    }
+}
+
+/// Reads a trace as the page does, and returns the bytes that were held at most.
+fn held_by_trace(bytes: &[u8]) -> usize {
+    let (_, most) = measured(|| {
+        let mut trace = gotrace::Trace::default();
+        let mut reader = gotrace::Reader::new();
+        for piece in bytes.chunks(4096) {
+            reader.push(piece, |names, event| trace.add(names, event))?;
+        }
+        reader.finish(|names, event| trace.add(names, event))?;
+        Ok::<_, gotrace::TraceError>((trace, reader))
+    });
+    most
+}
+
+/// What a trace may take: an event of five bytes may be a goroutine. Ids that are large, but not
+/// very large, make for tables that are.
+fn trace_may_hold(n_bytes: usize) -> usize {
+    100 * n_bytes + (24 << 20)
+}
+
+#[test]
+fn damaged_traces_take_little_memory() {
+    for (name, whole, _) in traces::fixtures().into_iter().step_by(4) {
+        let most = held_by_trace(&whole);
+        assert!(most < 20 * whole.len() + (256 << 10), "{name}: {most} bytes");
+        for at in (0..whole.len()).filter(|at| at % 211 == 0 || *at < 40) {
+            for bytes in damaged_at(&whole, at) {
+                let most = held_by_trace(&bytes);
+                assert!(most < trace_may_hold(bytes.len()), "{name}, {at}: {most} bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn traces_of_nothing_but_large_numbers_take_little_memory() {
+    // Goroutines, tasks, regions, strings and stacks that are as short as can be.
+    let uleb = |mut number: u64| {
+        let mut bytes = Vec::new();
+        while number > 0x7f {
+            bytes.push(0x80 | (number & 0x7f) as u8);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    };
+    type Event = fn(u64, &dyn Fn(u64) -> Vec<u8>) -> Vec<u8>;
+    let events: [(&str, &[u8], Event); 8] = [
+        ("goroutines", &[], |n, uleb| [&[14, 0], &uleb(n + 9)[..], &[0, 0]].concat()),
+        ("goroutines far apart", &[], |n, uleb| {
+            [&[14, 0], &uleb((n + 9) << 40)[..], &[0, 0]].concat()
+        }),
+        ("unknown ones", &[], |n, uleb| [&[16, 0], &uleb(n * 1000)[..], &[1]].concat()),
+        ("tasks", &[], |n, uleb| [&[40, 0], &uleb(n)[..], &[0, 0, 0]].concat()),
+        ("regions", &[], |_, _| vec![42, 0, 0, 0, 0]),
+        ("strings", &[4], |n, uleb| [&[5], &uleb(n * 7)[..], &[0]].concat()),
+        ("stacks", &[2], |n, uleb| [&[3], &uleb(n * 7)[..], &[1], &uleb(n), &[0, 0, 0]].concat()),
+        ("samples", &[6], |n, uleb| [&[7], &uleb(n)[..], &[0, 0, 1, 0]].concat()),
+    ];
+    for (name, begin, event) in events {
+        let mut trace = b"go 1.23 trace\0\0\0".to_vec();
+        // A processor and a goroutine that run.
+        trace.extend([1, 1, 5, 0, 9, 13, 0, 0, 1, 25, 0, 1, 5, 2]);
+        let mut n = 1;
+        for _ in 0..20 {
+            let mut body = begin.to_vec();
+            while body.len() < 60_000 {
+                body.extend(event(n, &uleb));
+                n += 1;
+            }
+            trace.extend([1, 1, 5, 0]);
+            trace.extend(uleb(body.len() as u64));
+            trace.extend(body);
+        }
+        let most = held_by_trace(&trace);
+        assert!(most < trace_may_hold(trace.len()), "{name}: {most} of {} bytes", trace.len());
     }
 }

@@ -108,7 +108,8 @@ fn end(mut zip: Vec<u8>, directory: &[u8], n_entries: usize) -> Vec<u8> {
     zip
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+/// The bytes as gzip packs them.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03".to_vec();
     gzip.extend(compress_to_vec(bytes, 9));
     gzip.extend(crc32fast::hash(bytes).to_le_bytes());

@@ -9,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tests::{Scratch, coverglass, repository};
 
+use crate::archive::gzip;
+
 /// The example programs that are recorded.
 const PROGRAMS: [&str; 10] = [
     "deadlock", "fanin", "hello", "leak", "pingpong", "pipeline", "select", "server", "sieve",
@@ -413,6 +415,24 @@ fn a_trace_may_come_through_a_pipe() {
     found["file"].take();
     expected["file"].take();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_trace_may_be_packed_by_gzip() {
+    let scratch = Scratch::new("trace-packed");
+    let path = scratch.join("fanin.trace.gz");
+    let packed = gzip(&fs::read(recording("fanin")).expect("a recording"));
+    fs::write(&path, &packed).expect("a file");
+    let [found, expected] = [&path, &recording("fanin")].map(|file| ok(&["edges", "--json"], file));
+    assert_eq!(found, expected);
+    fs::write(&path, &packed[..packed.len() / 2]).expect("a file");
+    let cut = run(&["summary"], &path);
+    let message = String::from_utf8_lossy(&cut.stderr).into_owned();
+    assert!(message.contains("fanin.trace.gz: cannot unpack all of it: "), "{message}");
+    assert!(cut.status.success() && !cut.stdout.is_empty(), "{message}");
+    fs::write(&path, gzip(b"mode: set")).expect("a file");
+    let message = String::from_utf8_lossy(&run(&["summary"], &path).stderr).into_owned();
+    assert!(message.contains("this is no Go execution trace"), "{message}");
 }
 
 #[test]

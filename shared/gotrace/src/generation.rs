@@ -183,7 +183,9 @@ impl Generation {
         let mut at = Cursor::new(bytes);
         while !at.is_empty() {
             let kind = at.byte()?;
-            raw::count(counts, kind);
+            if matches!(kind, batch::SYNC | batch::FREQUENCY | batch::CLOCK) {
+                raw::count(counts, kind);
+            }
             match kind {
                 batch::SYNC => {}
                 batch::FREQUENCY => self.frequency = Some(at.uleb()?).filter(|ticks| *ticks > 0),

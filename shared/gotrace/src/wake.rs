@@ -112,14 +112,20 @@ fn classify(names: &Names, by_goroutine: bool, waker: StackId, reason: StringId)
     let reason = names.text(reason);
     let top = names.top(waker).map_or("", |frame| names.text(frame.function));
     // Of one that waits since before the trace, the reason is not known.
-    let on_channel = matches!(reason, "chan receive" | "chan send" | "select")
-        || (reason.is_empty() && top.starts_with("runtime.chan"));
+    let is_unknown = reason.is_empty();
+    let on_channel = matches!(reason, "chan receive" | "chan send" | "select");
     match top {
-        "runtime.chansend1" | "runtime.selectnbsend" | "runtime.chansend" if on_channel => {
+        "runtime.chansend1" | "runtime.selectnbsend" | "runtime.chansend" | "reflect.chansend0"
+            if on_channel || is_unknown =>
+        {
             Wake::Send
         }
-        "runtime.chanrecv1" | "runtime.chanrecv2" | "runtime.selectnbrecv" | "runtime.chanrecv"
-            if on_channel =>
+        "runtime.chanrecv1"
+        | "runtime.chanrecv2"
+        | "runtime.selectnbrecv"
+        | "runtime.chanrecv"
+        | "reflect.chanrecv"
+            if on_channel || is_unknown =>
         {
             Wake::Receive
         }
@@ -133,11 +139,64 @@ fn classify(names: &Names, by_goroutine: bool, waker: StackId, reason: StringId)
             "sync" => Wake::Sync,
             "network" => Wake::Network,
             "sleep" => Wake::Timer,
-            "" if by_goroutine && top.is_empty() => Wake::Switch,
+            "" => of_waker(by_goroutine, top),
             _ if on_channel && !by_goroutine => Wake::Timer,
             _ if on_channel && !top.starts_with("runtime.") => Wake::Close,
             _ if on_channel && top == "runtime.closechan" => Wake::Close,
             _ => Wake::Runtime,
         },
+    }
+}
+
+/// What a wake-up was about, by the innermost function of the waker alone.
+fn of_waker(by_goroutine: bool, top: &str) -> Wake {
+    match top {
+        "" if by_goroutine => Wake::Switch,
+        "" => Wake::Runtime,
+        "runtime.closechan" => Wake::Close,
+        "internal/poll.runtime_Semrelease" => Wake::Sync,
+        _ if top.starts_with("sync.(*Cond).") => Wake::Condition,
+        _ if top.starts_with("sync.") => Wake::Sync,
+        _ if top.starts_with("internal/poll.") => Wake::Network,
+        _ if top.starts_with("runtime.") => Wake::Runtime,
+        // To close a channel has no frame of its own.
+        _ => Wake::Close,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Frame;
+
+    #[test]
+    fn the_waker_tells_what_it_was_about_and_the_reason_where_it_is_known() {
+        let mut names = Names::default();
+        let mut wake = |top: &str, reason: &str| {
+            let (function, reason) = (names.string(top), names.string(reason));
+            let frame = names.intern(Frame { function, file: StringId::EMPTY, line: 1 });
+            let stack =
+                names.stack(if top.is_empty() { &[] } else { std::slice::from_ref(&frame) });
+            classify(&names, true, stack, reason)
+        };
+        for (top, reason, expected) in [
+            ("runtime.chansend1", "chan receive", Wake::Send),
+            ("reflect.chansend0", "select", Wake::Send),
+            ("reflect.chanrecv", "chan send", Wake::Receive),
+            ("reflect.chanclose", "chan receive", Wake::Close),
+            ("main.main", "select", Wake::Close),
+            ("runtime.selectgo", "chan send", Wake::Receive),
+            ("runtime.selectgo", "", Wake::Select),
+            ("runtime.chanrecv2", "", Wake::Receive),
+            ("sync.(*Cond).Broadcast", "", Wake::Condition),
+            ("sync.(*WaitGroup).Add", "", Wake::Sync),
+            ("internal/poll.(*pollDesc).evict", "", Wake::Network),
+            ("context.(*cancelCtx).cancel", "", Wake::Close),
+            ("runtime.systemstack_switch", "", Wake::Runtime),
+            ("runtime.chansend1", "sleep", Wake::Timer),
+            ("", "", Wake::Switch),
+        ] {
+            assert_eq!(wake(top, reason), expected, "{top} wakes from {reason:?}");
+        }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) enum TraceCommand {
 #[derive(Debug, Args)]
 pub(crate) struct FileArgs {
     /// The trace, as `go test -trace`, `runtime/trace`, `/debug/pprof/trace` or a flight recorder
-    /// wrote it; - is standard input
+    /// wrote it, packed by gzip or not; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }

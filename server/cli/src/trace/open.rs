@@ -1,9 +1,10 @@
 //! A file to a trace, in pieces, so that it is never in memory as a whole.
 
 use std::fs::File;
-use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::io::{Cursor, ErrorKind, IsTerminal, Read, Write};
 
 use anyhow::{Context, Result, anyhow};
+use flate2::read::MultiGzDecoder;
 use gotrace::{Event, Losses, Names, Reader, Trace};
 
 use super::FileArgs;
@@ -12,6 +13,8 @@ use super::FileArgs;
 const PIECE: usize = 1 << 20;
 /// Files of less are read before anybody could read how far it is.
 const QUICK: u64 = 32 << 20;
+/// What a file begins with that gzip packed.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// How many losses are told one by one.
 const TOLD: usize = 5;
 
@@ -38,7 +41,8 @@ pub(super) fn open(args: &FileArgs) -> Result<Opened> {
     Ok(Opened { name: name(args), version, trace, names: reader.into_names(), losses })
 }
 
-/// Reads a trace to its end: `bytes` sees all of them, `sink` each event. Warns of what is damaged.
+/// Reads a trace to its end, unpacked if gzip packed it: `bytes` sees all of them, `sink` each
+/// event. Warns of what is damaged.
 pub(super) fn read(
     args: &FileArgs,
     mut bytes: impl FnMut(&[u8]),
@@ -55,7 +59,14 @@ pub(super) fn read(
         let all = file.metadata().map_or(0, |metadata| metadata.len());
         (Box::new(file), all)
     };
-    let mut progress = Progress::new(all);
+    let mut head = Vec::new();
+    file.by_ref().take(GZIP.len() as u64).read_to_end(&mut head).with_context(refused)?;
+    let is_packed = head == GZIP;
+    let mut file: Box<dyn Read> = Box::new(Cursor::new(head).chain(file));
+    if is_packed {
+        file = Box::new(MultiGzDecoder::new(file));
+    }
+    let mut progress = Progress::new(if is_packed { 0 } else { all });
     let mut reader = Reader::new();
     let mut piece = vec![0; PIECE];
     let damaged = |error| anyhow!("cannot read {shown}: {error}");
@@ -64,6 +75,11 @@ pub(super) fn read(
             Ok(0) => break,
             Ok(read) => piece.get(..read).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            // What was packed before the damage is read like any trace that breaks off.
+            Err(error) if is_packed && reader.version().is_some() => {
+                crate::complain(&format!("{shown}: cannot unpack all of it: {error}"));
+                break;
+            }
             Err(error) => return Err(error).with_context(refused),
         };
         bytes(read);
