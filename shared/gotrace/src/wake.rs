@@ -141,6 +141,10 @@ fn classify(names: &Names, by_goroutine: bool, waker: StackId, reason: StringId)
             "sleep" => Wake::Timer,
             "" => of_waker(by_goroutine, top),
             _ if on_channel && !by_goroutine => Wake::Timer,
+            // The stack is lost: most who wake on a channel bring or take a value.
+            "chan receive" if top.is_empty() => Wake::Send,
+            "chan send" if top.is_empty() => Wake::Receive,
+            "select" if top.is_empty() => Wake::Select,
             _ if on_channel && !top.starts_with("runtime.") => Wake::Close,
             _ if on_channel && top == "runtime.closechan" => Wake::Close,
             _ => Wake::Runtime,
@@ -195,6 +199,9 @@ mod tests {
             ("runtime.systemstack_switch", "", Wake::Runtime),
             ("runtime.chansend1", "sleep", Wake::Timer),
             ("", "", Wake::Switch),
+            ("", "chan receive", Wake::Send),
+            ("", "chan send", Wake::Receive),
+            ("", "select", Wake::Select),
         ] {
             assert_eq!(wake(top, reason), expected, "{top} wakes from {reason:?}");
         }
