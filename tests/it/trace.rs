@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("parked 2000", ""),
     ("threads 30 20", ""),
     ("nested 3000", ""),
+    ("woken", ""),
     ("storm 8 200", ""),
     ("states", "traceadvanceperiod=1000000"),
     ("locks 50", "traceadvanceperiod=1000000"),
@@ -132,6 +133,32 @@ fn wake_ups_through_channels_are_as_many_as_values_were_sent() {
             assert_eq!(found, expected, "{program} {debug}: {edges:#}");
         }
     }
+}
+
+#[test]
+fn each_way_to_wake_is_told_from_the_others_with_both_lines() {
+    if !has_go() {
+        return;
+    }
+    let (bytes, _) = traces::record("woken", "");
+    let told = traces::read(&bytes).expect("it is a trace");
+    let trace = told.trace();
+    let function = |go| trace.goroutine(go).map_or("", |go| told.names.text(go.function));
+    let mut ways = std::collections::BTreeMap::<_, usize>::new();
+    let names = |stack| told.names.frames(stack).map(|frame| told.names.text(frame.function));
+    let is_meant = |edge: &&Edge| {
+        function(edge.to) == "main.wait"
+            && names(edge.waker).any(|name| name.starts_with("main.woken"))
+            // Others want the same locks, and who looks whether all wait stops the world.
+            && function(edge.from) != "main.wait"
+            && names(edge.waker).all(|name| name != "main.park")
+    };
+    for edge in trace.edges.iter().filter(is_meant) {
+        *ways.entry(edge.wake.name()).or_default() += 1;
+        assert!(names(edge.waiting).any(|name| name.starts_with("main.")), "{edge:?}");
+    }
+    let expected = [("close", 7), ("condition", 5), ("receive", 4), ("send", 5), ("sync", 5)];
+    assert_eq!(ways, expected.into());
 }
 
 #[test]

@@ -163,9 +163,9 @@ impl Generation {
                 self.tables.push((kind, place));
             }
             Some(&(batch::FREQUENCY | batch::SYNC)) => {
-                if self.sync(bytes, header.ticks, counts).is_err() {
-                    self.unread_clocks = Some(place.start);
-                }
+                let is_read = self.sync(bytes, header.ticks, counts).is_ok();
+                let breaks_off = (!is_read).then_some(place.start);
+                self.unread_clocks = self.unread_clocks.or(breaks_off);
             }
             Some(_) => {
                 let lane = *self.lane_of.entry(header.thread).or_insert_with(|| {

@@ -109,7 +109,9 @@ impl Reader {
         if self.version.is_none() {
             return Err(TraceError::NoTrace);
         }
-        if self.is_marked() && !self.generation.is_empty() {
+        if self.is_marked() && self.generation.is_empty() {
+            self.generation = Generation::default();
+        } else if self.is_marked() {
             self.tell(self.at, "the end of the last generation is missing");
         }
         self.end_generation(self.at, &mut sink);
@@ -335,7 +337,8 @@ impl Reader {
     /// Tells the events of the current generation, whose batches end at `end` in the buffer.
     fn end_generation(&mut self, end: usize, sink: &mut impl FnMut(&Names, &Event)) {
         let generation = std::mem::take(&mut self.generation);
-        if generation.is_empty() {
+        // Before there was a mark, a file could end with nothing but the clocks of a generation.
+        if generation.number == 0 || (generation.is_empty() && self.generations == 0) {
             return;
         }
         let buffer = self.buffer.get(..end).unwrap_or(&[]);

@@ -27,6 +27,7 @@ var programs = map[string]func(numbers []int) int{
 	"parked":    func(n []int) int { return parked(n[0]) },
 	"storm":     func(n []int) int { return storm(n[0], n[1]) },
 	"threads":   func(n []int) int { return threads(n[0], n[1]) },
+	"woken":     woken,
 	"nested":    func(n []int) int { return nested(n[0]) },
 }
 
