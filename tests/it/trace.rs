@@ -198,7 +198,8 @@ fn times_in_states_are_those_of_gos_reader() {
         let trace = told.trace();
         let mut sums = std::collections::BTreeMap::<_, u64>::new();
         for go in &trace.goroutines {
-            let times = go.track.times(0, trace.duration, trace.duration);
+            // Go's reader says nothing of the time before it first tells of one that is older.
+            let times = go.track.times(go.seen, trace.duration, trace.duration);
             for state in gotrace::trace::StateTimes::STATES {
                 *sums.entry(state.name()).or_default() += times.of(state);
             }
@@ -217,5 +218,22 @@ fn times_in_states_are_those_of_gos_reader() {
         let by_goroutine = trace.edges.iter().filter(|edge| edge.from.index().is_some()).count();
         assert_eq!(trace.edges.len() as i64, facts["unblocks"], "{name}");
         assert_eq!(by_goroutine as i64, facts["unblocks_by_goroutine"], "{name}");
+    }
+}
+
+#[test]
+fn what_is_older_than_a_trace_is_there_from_its_begin() {
+    for (name, bytes, facts) in traces::fixtures() {
+        let told = traces::read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let trace = told.trace();
+        let older: Vec<_> = trace.goroutines.iter().filter(|go| !go.created).collect();
+        assert_eq!(older.len() as i64, facts["preexisting"], "{name}");
+        assert!(older.iter().any(|go| go.seen > 0), "{name}: all are told of at once");
+        for go in older {
+            let first = go.track.slices().first().map(|slice| slice.begin);
+            assert_eq!((go.begin, first), (0, Some(0)), "{name}: {}", go.id);
+            let lived = go.track.times(0, trace.duration, trace.duration).sum();
+            assert_eq!(lived, go.end.unwrap_or(trace.duration), "{name}: {}", go.id);
+        }
     }
 }

@@ -113,8 +113,8 @@ mod tests {
         let mut shades = Shades::default();
         while !overview.fill(&names, &trace, &mut shades, || true) {}
         let running: Vec<f32> = overview.columns.iter().map(|column| column[0]).collect();
-        // From 1 to 30 main, 40-50 and 60-100 the workers, from 110 on main.
-        let wanted = [0.95, 0.5, 0.5, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0];
+        // Until 30 main, 40-50 and 60-100 the workers, from 110 on main.
+        let wanted = [1.0, 0.5, 0.5, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0];
         for (is, wanted) in running.iter().zip(wanted) {
             assert!((is - wanted).abs() < 1e-3, "{running:?}");
         }

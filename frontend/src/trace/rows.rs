@@ -71,8 +71,11 @@ impl Rows {
         let mut rows = Self::default();
         match order {
             Order::Tree => rows.order = tree(trace).into_iter().filter(|go| keep(*go)).collect(),
-            // They were seen in that order.
-            Order::Begin => rows.order = kept.collect(),
+            Order::Begin => {
+                rows.order = kept.collect();
+                let begin = |go: &Go| trace.goroutine(*go).map_or(0, |goroutine| goroutine.begin);
+                rows.order.sort_by_key(begin);
+            }
             Order::Function => {
                 rows.order = kept.collect();
                 rows.group(trace, open);

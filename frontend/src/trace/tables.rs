@@ -466,7 +466,7 @@ mod tests {
             lines(About::States, &[], None),
             [
                 "runnable | 5 | 5 | 375 ns | 155 ns",
-                "running | 3 | 4 | 169 ns | 90 ns",
+                "running | 3 | 4 | 170 ns | 90 ns",
                 "waiting: sync | 1 | 1 | 150 ns | 150 ns",
                 "waiting: chan receive | 1 | 1 | 60 ns | 60 ns",
             ]
@@ -479,7 +479,7 @@ mod tests {
         let functions = lines(About::Functions, &[], Some((0, false)));
         assert_eq!(
             functions[1],
-            "main.main | 1 | 119 ns | 20 ns | 0 ns | 60 ns | 0 ns | 0 ns | 0 ns | 0 ns"
+            "main.main | 1 | 120 ns | 20 ns | 0 ns | 60 ns | 0 ns | 0 ns | 0 ns | 0 ns"
         );
         assert_eq!(functions.len(), 3);
     }

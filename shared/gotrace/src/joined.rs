@@ -104,6 +104,7 @@ mod tests {
                 parent,
                 depth: 0,
                 begin: 0,
+                seen: 0,
                 end: None,
                 created: true,
                 function: StringId::EMPTY,

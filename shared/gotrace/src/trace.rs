@@ -41,8 +41,11 @@ pub struct Goroutine {
     pub parent: Go,
     /// How many goroutines are between it and one whose creation was not seen, itself included.
     pub depth: u32,
-    /// When it was created; 0 if it is older than the trace.
+    /// When it was created. One that is older is there from the begin of the generation on that
+    /// first tells of it, which is 0 in a trace that is whole.
     pub begin: u64,
+    /// When the trace first told of it: later than `begin` for one that is older.
+    pub seen: u64,
     /// When it ended, if it did.
     pub end: Option<u64>,
     /// Its creation is in the trace.
@@ -174,6 +177,8 @@ pub struct Trace {
     open_regions: HashMap<Go, Vec<usize>, FixedState>,
     open_spans: HashMap<Range, usize, FixedState>,
     begun: bool,
+    /// When the newest generation began.
+    generation: u64,
     forgotten: u64,
 }
 
@@ -204,6 +209,9 @@ impl Trace {
     pub fn add(&mut self, names: &Names, event: &Event) {
         self.events += 1;
         if matches!(event.what, What::Sync(_)) {
+            if self.begun {
+                self.generation = event.time.saturating_sub(self.origin).cast_unsigned();
+            }
             return;
         }
         if !self.begun {
@@ -280,7 +288,7 @@ impl Trace {
         let Some(goroutine) = go.index().and_then(|at| self.goroutines.get_mut(at)) else { return };
         match from {
             GoState::NotExist => {
-                goroutine.begin = time;
+                (goroutine.begin, goroutine.seen) = (time, time);
                 goroutine.created = true;
                 goroutine.parent = parent;
                 goroutine.depth = depth;
@@ -301,7 +309,22 @@ impl Trace {
         let stack = if own { event.stack } else { StackId::NONE };
         let proc = if to == GoState::Running { event.proc } else { NONE };
         let waited = goroutine.track.last().copied();
-        goroutine.track.enter(time, from, to, reason, stack, proc);
+        if waited.is_some() || from == GoState::NotExist {
+            goroutine.track.enter(time, from, to, reason, stack, proc);
+        } else {
+            // The first that is told of it held since the generation began.
+            let begin = goroutine.begin;
+            match from {
+                GoState::Undetermined => {
+                    goroutine.track.enter(begin, from, to, reason, stack, proc);
+                }
+                _ => {
+                    let none = (StringId::EMPTY, StackId::NONE, NONE);
+                    goroutine.track.enter(begin, from, from, none.0, none.1, none.2);
+                    goroutine.track.enter(time, from, to, reason, stack, proc);
+                }
+            }
+        }
         if goroutine.function == StringId::EMPTY && own && event.stack != StackId::NONE {
             let outer = names.frames(event.stack).next_back();
             goroutine.function = outer.map_or(StringId::EMPTY, |outer| outer.function);
@@ -348,7 +371,8 @@ impl Trace {
             id,
             parent: Go::NONE,
             depth: 0,
-            begin: time,
+            begin: self.generation.min(time),
+            seen: time,
             end: None,
             created: false,
             function: StringId::EMPTY,

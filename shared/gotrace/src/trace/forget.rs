@@ -151,6 +151,7 @@ mod tests {
             parent,
             depth: 0,
             begin: 0,
+            seen: 0,
             end,
             created: true,
             function: StringId::EMPTY,
