@@ -151,6 +151,56 @@ fn goroutines_tell_where_they_come_from_and_where_they_hang() {
     assert_eq!(number(&ask["ended"]), 8);
 }
 
+/// Twelve workers share 36 jobs: each sleeps for its job at one line, and waits for it at another.
+#[test]
+fn goroutines_of_a_line_and_functions_of_a_goroutine_are_those_of_the_program() {
+    let file = recording("workers");
+    let sleeps = line_of("workers", "time.Sleep(job)");
+    let sends = line_of("workers", "jobs <- time");
+    for place in ["main.go", "./workers/main.go", "gallery/workers/main.go", "/src/workers/main.go"]
+    {
+        let at = format!("{place}:{sleeps}");
+        let rows = rows(&["goroutines", "--at", &at, "--json"], &file);
+        assert_eq!(rows.len(), 12, "{place}");
+        assert!(rows.iter().all(|row| row["function"] == "main.work"));
+        let stacks: u64 = rows.iter().map(|row| number(&row["seen"]["stacks"])).sum();
+        assert_eq!(stacks, 36, "{place}");
+        for row in &rows {
+            assert!(number(&row["seen"]["first_ns"]) <= number(&row["seen"]["last_ns"]));
+            assert!(number(&row["seen"]["first_ns"]) >= number(&row["begin_ns"]));
+        }
+    }
+    let sender = rows(&["goroutines", "--at", &format!("main.go:{sends}"), "--json"], &file);
+    assert_eq!(sender.len(), 1);
+    assert_eq!(sender[0]["id"], 1);
+
+    let all = ["goroutines", "--ran", "main.work", "--functions", "--json"];
+    let workers = rows(&all, &file);
+    assert_eq!(workers.len(), 12);
+    for row in &workers {
+        let functions = row["functions"].as_array().expect("a list");
+        let work = functions.iter().find(|of| of["function"] == "main.work").expect("it works");
+        let lines = work["lines"].as_array().expect("a list");
+        let sleep = lines.iter().find(|of| of["line"] == sleeps).expect("it sleeps");
+        assert_eq!(sleep["file"], "gallery/workers/main.go");
+        assert!(number(&sleep["stacks"]) <= number(&work["stacks"]));
+        assert!(functions.iter().any(|of| of["function"] == "time.Sleep"));
+        assert!(!functions.iter().any(|of| of["function"] == "main.main"));
+    }
+    let groups = rows(&["goroutines", "--ran", "time.Sleep", "--by", "function", "--json"], &file);
+    assert_eq!(groups[0]["function"], "main.work");
+    assert_eq!(groups[0]["goroutines"], 12);
+
+    let text = ok(&["goroutines", "--at", &format!("main.go:{sleeps}"), "--functions"], &file);
+    assert!(
+        text.lines().next().is_some_and(|head| head.ends_with("stacks    first     last")),
+        "{text}"
+    );
+    let work = text.lines().filter(|line| line.starts_with("    main.work ")).count();
+    assert_eq!(work, 12, "{text}");
+    assert!(text.contains(&format!("gallery/workers/main.go:{sleeps}")), "{text}");
+}
+
 #[test]
 fn goroutines_are_sorted_and_limited_as_asked() {
     let file = recording("workers");
@@ -515,6 +565,10 @@ fn what_is_not_understood_is_refused() {
     for arguments in [
         &["goroutines", "--sort", "color"][..],
         &["goroutines", "--by", "color"],
+        &["goroutines", "--by", "function", "--functions"],
+        &["goroutines", "--at", "main.go"],
+        &["goroutines", "--at", "main.go:0"],
+        &["goroutines", "--at", "nowhere.go:1"],
         &["export", "--format", "xml"],
         &["export", "--format", "csv", "--pprof", "sync"],
     ] {

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use gotrace::event::GoState;
-use gotrace::trace::{Goroutine, StateTimes};
+use gotrace::joined::{Ran, Seen};
+use gotrace::trace::{Go, Goroutine, StateTimes};
 use serde_json::{Value, json};
 
 use super::glob::Glob;
 use super::open::{self, Opened};
+use super::seen::{self, Place, Where};
 use super::show::Site;
 use super::table::{self, Column, Table, time};
 use super::{FileArgs, show};
@@ -28,6 +30,17 @@ pub(crate) struct GoroutinesArgs {
     /// Only those that begin with a function that matches, as in `main.*` or `http.(*conn).serve`
     #[arg(long, value_name = "GLOB")]
     function: Option<String>,
+    /// Only those that had this line in a stack, with how often and when. Of paths the end is
+    /// enough. A trace has stacks only where goroutines wait, are stopped, make system calls, wake
+    /// or create others, log, or are sampled
+    #[arg(long, value_name = "FILE:LINE")]
+    at: Option<Place>,
+    /// Only those that had a function in a stack that matches, as in `store.*`
+    #[arg(long, value_name = "GLOB")]
+    ran: Option<String>,
+    /// With the functions that each was in, as far as stacks tell: how often, when, and their lines
+    #[arg(long, conflicts_with = "by")]
+    functions: bool,
     /// What comes first: the earliest, or the most [default: by id; of functions the most
     /// goroutines]
     #[arg(long, value_name = "COLUMN")]
@@ -83,16 +96,19 @@ impl Sort {
 pub(super) fn goroutines(args: &GoroutinesArgs) -> Result<()> {
     let opened = open::open(&args.file)?;
     let glob = args.function.as_deref().map(Glob::new);
-    let mut chosen: Vec<Row<'_>> = opened
-        .trace
-        .goroutines
-        .iter()
-        .filter(|goroutine| {
+    let ran = args.ran.as_deref().map(Glob::new);
+    let is_of_stacks = args.at.is_some() || ran.is_some() || args.functions;
+    let seen = is_of_stacks.then(|| Where::new(&opened, args.at.as_ref(), ran.as_ref()));
+    let seen = seen.transpose()?;
+    let all = (0..).map(Go).zip(&opened.trace.goroutines);
+    let mut chosen: Vec<Row<'_>> = all
+        .filter(|(go, goroutine)| {
             let function = opened.names.text(goroutine.function);
             glob.as_ref().is_none_or(|glob| glob.matches(function))
                 && (!args.stuck || show::is_stuck(&opened.names, goroutine))
+                && seen.as_ref().is_none_or(|seen| seen.has(*go))
         })
-        .map(|goroutine| Row { goroutine, times: show::times(&opened, goroutine) })
+        .map(|(go, goroutine)| Row { go, goroutine, times: show::times(&opened, goroutine) })
         .collect();
     let limit = args.limit.unwrap_or(usize::MAX);
     if args.by.is_some() {
@@ -106,14 +122,31 @@ pub(super) fn goroutines(args: &GoroutinesArgs) -> Result<()> {
     }
     sort_rows(&mut chosen, args.sort, &opened);
     chosen.truncate(limit);
+    let told = Told { opened: &opened, seen: seen.as_ref(), functions: args.functions };
     match args.json {
-        true => table::print_json(chosen.iter().map(|row| row.to_json(&opened))),
-        false if args.stuck => table::print(with_stacks(&chosen, &opened)),
-        false => table::print(rows_table(&chosen, &opened).lines()),
+        true => table::print_json(chosen.iter().map(|row| row.to_json(&told))),
+        false => table::print(lines(&chosen, &told, args.stuck)),
+    }
+}
+
+/// What is told of rows.
+struct Told<'t> {
+    opened: &'t Opened,
+    /// What stacks tell.
+    seen: Option<&'t Where>,
+    /// The functions of each, too.
+    functions: bool,
+}
+
+impl Told<'_> {
+    /// The functions that a goroutine was in, if they are told.
+    fn functions(&self, go: Go) -> Option<Vec<Ran>> {
+        self.seen.filter(|_| self.functions).map(|seen| seen.functions(&self.opened.names, go))
     }
 }
 
 struct Row<'t> {
+    go: Go,
     goroutine: &'t Goroutine,
     times: StateTimes,
 }
@@ -137,8 +170,9 @@ impl Row<'_> {
         opened.trace.goroutine(self.goroutine.parent).map(|parent| parent.id)
     }
 
-    fn to_json(&self, opened: &Opened) -> Value {
-        let Self { goroutine, times } = self;
+    fn to_json(&self, told: &Told<'_>) -> Value {
+        let Self { go, goroutine, times } = self;
+        let opened = told.opened;
         let names = &opened.names;
         let now = show::now(goroutine);
         let mut json = json!({
@@ -158,13 +192,21 @@ impl Row<'_> {
             json["since_ns"] = slice.begin.into();
             json["stack"] = show::stack(names, slice.stack);
         }
+        if let Some(seen) = told.seen.and_then(|seen| seen.seen(*go)) {
+            json["seen"] = seen::seen_json(seen);
+        }
+        if let Some(functions) = told.functions(*go) {
+            json["functions"] = functions.iter().map(|ran| seen::ran_json(names, ran)).collect();
+        }
         json
     }
 }
 
-fn rows_table(rows: &[Row<'_>], opened: &Opened) -> Table {
+fn rows_table(rows: &[Row<'_>], told: &Told<'_>) -> Table {
+    let opened = told.opened;
     let names = &opened.names;
-    let mut table = Table::new(vec![
+    let chosen = told.seen.filter(|seen| seen.is_some_only());
+    let mut columns = vec![
         Column::Numbers("id"),
         Column::Words("function"),
         Column::Numbers("by"),
@@ -177,9 +219,17 @@ fn rows_table(rows: &[Row<'_>], opened: &Opened) -> Table {
         Column::Numbers("syscall"),
         Column::Words("now"),
         Column::Words("at"),
-    ]);
+    ];
+    if chosen.is_some() {
+        columns.extend([
+            Column::Numbers("stacks"),
+            Column::Numbers("first"),
+            Column::Numbers("last"),
+        ]);
+    }
+    let mut table = Table::new(columns);
     for row in rows {
-        let Row { goroutine, times } = row;
+        let Row { go, goroutine, times } = row;
         let now = show::now(goroutine);
         let begin = if goroutine.created { time(goroutine.begin) } else { "before".to_owned() };
         let dash = || show::NOTHING.to_owned();
@@ -195,19 +245,27 @@ fn rows_table(rows: &[Row<'_>], opened: &Opened) -> Table {
         cells.extend(states.map(|state| time(times.of(state))));
         cells.push(now.map_or_else(|| "ended".to_owned(), |slice| show::state_of(names, slice)));
         cells.push(now.map_or_else(dash, |slice| show::line(names, slice.stack)));
+        if let Some(Seen { times, first, last }) = chosen.and_then(|seen| seen.seen(*go)) {
+            cells.extend([times.to_string(), time(first), time(last)]);
+        }
         table.add(cells);
     }
     table
 }
 
-/// The rows, and after each the stack at which it is.
-fn with_stacks(rows: &[Row<'_>], opened: &Opened) -> impl Iterator<Item = String> {
-    let lines: Vec<String> = rows_table(rows, opened).lines().collect();
-    let stacks = std::iter::once(None).chain(rows.iter().map(|row| show::now(row.goroutine)));
-    lines.into_iter().zip(stacks).flat_map(|(line, slice)| {
-        let calls = slice.map(|slice| show::calls(&opened.names, slice.stack));
+/// The rows, and after each the stack at which it is, where `stacks` asks for that, and the
+/// functions that it was in.
+fn lines(rows: &[Row<'_>], told: &Told<'_>, stacks: bool) -> impl Iterator<Item = String> {
+    let names = &told.opened.names;
+    let lines: Vec<String> = rows_table(rows, told).lines().collect();
+    let rows = std::iter::once(None).chain(rows.iter().map(Some));
+    lines.into_iter().zip(rows).flat_map(move |(line, row)| {
+        let slice = row.filter(|_| stacks).and_then(|row| show::now(row.goroutine));
+        let calls = slice.map(|slice| show::calls(names, slice.stack));
         let calls = calls.into_iter().flatten().map(|call| format!("    {call}"));
-        std::iter::once(line).chain(calls)
+        let ran = row.and_then(|row| told.functions(row.go)).unwrap_or_default();
+        let ran = ran.into_iter().map(|ran| format!("    {}", seen::ran_line(names, &ran)));
+        std::iter::once(line).chain(calls).chain(ran)
     })
 }
 
@@ -223,7 +281,7 @@ struct Group<'t> {
 
 fn groups<'t>(opened: &'t Opened, rows: &[Row<'t>]) -> Vec<Group<'t>> {
     let mut groups: BTreeMap<&str, Group<'t>> = BTreeMap::new();
-    for Row { goroutine, times } in rows {
+    for Row { goroutine, times, .. } in rows {
         let function = show::text(&opened.names, goroutine.function);
         let group = groups.entry(function).or_insert_with(|| Group {
             function,

@@ -12,6 +12,7 @@ mod goroutines;
 mod messages;
 mod open;
 mod pprof;
+mod seen;
 mod show;
 mod summary;
 mod table;
