@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { PATIENCE, World, binary, drop, missing } from "./fixture.mjs";
 
-/** Starts a goroutine every 20 ms, until its input ends. */
+/** Starts a goroutine every 20 ms, until its input ends. What is inlined has no entry to be told. */
 const PROGRAM = `package main
 
 import (
@@ -17,8 +17,8 @@ import (
 )
 
 func short(done chan<- bool) {
+	defer func() { done <- true }()
 	time.Sleep(50 * time.Millisecond)
-	done <- true
 }
 
 func main() {
@@ -91,6 +91,31 @@ describe("execution traces", { skip: missing(), concurrency: false }, () => {
     const later = await goroutines(page, first);
     assert.ok(later > first);
 
+    // What a goroutine entered, once the program is asked to tell. The table changes meanwhile.
+    const press = (selector, pattern) => {
+      const found = page.locator(selector, { hasText: pattern }).first();
+      return found.evaluate((button) => button.click());
+    };
+    const newest = async () => {
+      await press("#table tbody .link", /\d/);
+      await page.locator("#ran", { hasText: "main.short" }).waitFor();
+    };
+    await page.locator("#tab-executed").click();
+    await press("#table .link", /^main\.short$/);
+    await press("#table th[aria-sort=ascending] button", /^Goroutine ▴$/);
+    await page.locator("#table th[aria-sort=descending]", { hasText: /^Goroutine ▾$/ }).waitFor();
+    await newest();
+    await page.locator("#flow-switch", { hasText: "Trace entries" }).click();
+    await page.locator("#flow-switch", { hasText: "Stop" }).waitFor();
+    const late = Date.now() + PATIENCE;
+    const entered = page.locator("#entered li", { hasText: /^main\.short1×/ });
+    while ((await entered.count()) === 0) {
+      assert.ok(Date.now() < late, "no entry came");
+      await new Promise((done) => setTimeout(done, 700));
+      await newest();
+    }
+    await page.locator("#entered .source-line", { hasText: "func short(done chan<- bool)" }).waitFor();
+
     const ended = new Promise((done) => program.once("exit", done));
     program.stdin.end();
     assert.equal(await ended, 0);
@@ -111,11 +136,19 @@ describe("execution traces", { skip: missing(), concurrency: false }, () => {
     assert.deepEqual([box.x, box.y, box.width, box.height], [0, 0, 1280, 800]);
 
     await frame.locator("#stage").press("Escape");
-    await page.locator("iframe").waitFor({ state: "detached" });
+    await page.locator("iframe").waitFor({ state: "hidden" });
+    // It stays behind until it is closed.
+    const trace = page.getByRole("button", { name: "Goroutines of kept.trace" });
+    await trace.click();
+    await page.locator("iframe").waitFor();
     // Once more, and back by the button.
+    await frame.locator("#back").click();
     await drop(page, kept);
+    await page.locator("iframe:visible").waitFor();
+    assert.equal(await page.locator("iframe").count(), 1);
     await goroutines(frame);
     await frame.locator("#back").click();
+    await page.getByRole("button", { name: "Close the trace" }).click();
     await page.locator("iframe").waitFor({ state: "detached" });
     assert.deepEqual(page.complaints, []);
     await page.context().close();

@@ -13,11 +13,15 @@
 //!                 ["look", former look]   the profiles of both anew
 //!                 ["compare", operation, id, id]   of merge, intersect, subtract
 //!                 ["report", id or "", text profile where there is no id, names, sources]
+//!                 ["lines", id or "", files] of the document of traces, which has a worker of its own
 //! worker → page   ["ready", ids, names] of the formats that can be written   ["progress", thousandths, text]   ["frames", buffer]
 //!                 ["tests", id, names, how much each ran], before the frames of a profile
 //!                 ["sources", names, blobs]   ["file", name, bytes]   ["failed", reason]
 //!                 ["done", unread files*, id to show] when all is there to be shown
 //!                 ["trace", markup of a frame for it, name, blob]
+//!                 ["lines", whether there is such a profile, for each of the files: undefined, or
+//!                 its path in the profile, counts by line (NaN where there is nothing to cover) and
+//!                 its text or undefined]
 //!                 ["over"] at the end, when it is kept too
 //! for diffs       see [`patch`]
 //! ```
@@ -47,12 +51,12 @@ use crate::open::frames::{COMPUTED, UNITED, handle};
 use crate::ui::bind::{body, effect};
 
 /// Where the worker is; both ways to build the page put it there.
-const WORKER: &str = "/worker_loader.js";
+pub const WORKER: &str = "/worker_loader.js";
 /// What the person says of names: rules, one in a line, after [`IGNORE_CASE`] or not.
 const RULES: &str = "coverglass.rules";
 const IGNORE_CASE: &str = "ignore case\n";
 /// Says that the browser keeps something.
-pub(super) const KEPT: &str = "coverglass.opened";
+pub const KEPT: &str = "coverglass.opened";
 
 /// How far the worker is; without text where there is nothing to wait for.
 #[derive(Debug, Clone, PartialEq, Default)]

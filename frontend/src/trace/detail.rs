@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use gotrace::event::GoState;
 
 use super::colors::Shades;
+use super::joined::{Ran, is_runtime, ran};
 
 /// Most names of tasks and regions that are told.
 const MOST_NAMES: usize = 8;
@@ -94,6 +95,10 @@ pub struct Detail {
     pub regions: Vec<String>,
     /// Kinds of the tasks of those.
     pub tasks: Vec<String>,
+    /// The first of the functions that the goroutine was in, as far as stacks tell.
+    pub ran: Vec<Ran>,
+    /// How many functions those are in all.
+    pub n_ran: u32,
 }
 
 /// What a goroutine does, in a few words.
@@ -154,6 +159,7 @@ pub fn detail(names: &Names, trace: &Trace, go: Go, time: u64) -> Option<Detail>
     let next = trace.edges_between(slice.begin, u64::MAX).iter().find(|edge| edge.from == go);
     let children = trace.goroutines.iter().filter(|other| other.parent == go).count();
     let creator = trace.goroutine(goroutine.parent);
+    let (ran, n_ran) = ran(names, trace, go);
     Some(Detail {
         id: goroutine.id as f64,
         function: function(names, trace, go),
@@ -178,6 +184,8 @@ pub fn detail(names: &Names, trace: &Trace, go: Go, time: u64) -> Option<Detail>
             .map(|state| track.times(0, u64::MAX, trace.duration).of(state) as f64),
         regions: regions.iter().map(|region| names.text(region.name).to_owned()).collect(),
         tasks,
+        ran,
+        n_ran,
     })
 }
 
@@ -200,10 +208,7 @@ fn woken(names: &Names, trace: &Trace, edge: &Edge, other: Go) -> Woken {
 
 /// The place of a stack that says most: the innermost call that is not the runtime's own.
 pub fn site(names: &Names, stack: StackId) -> Option<Call> {
-    let own = names.frames(stack).find(|frame| {
-        let function = names.text(frame.function);
-        !function.starts_with("runtime.") && !function.starts_with("internal/")
-    });
+    let own = names.frames(stack).find(|frame| !is_runtime(names.text(frame.function)));
     own.or_else(|| names.top(stack)).map(|frame| call(names, frame))
 }
 

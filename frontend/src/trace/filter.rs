@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gotrace::event::TaskId;
+use gotrace::joined::Seen;
 use gotrace::trace::{Go, StateTimes};
 use gotrace::{Names, StringId, Trace};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,10 @@ pub struct Filter {
     pub task: String,
     /// The kind of a region that it was in.
     pub region: String,
+    /// A function that it had in a stack.
+    pub ran: String,
+    /// A line that it had in a stack, as `FILE:LINE`.
+    pub at: String,
 }
 
 impl Filter {
@@ -34,8 +39,15 @@ impl Filter {
         Shade::ALL.map(|shade| named.is_empty() || named.contains(&shade))
     }
 
-    /// Whether each goroutine is wanted, by number.
-    pub fn apply(&self, names: &Names, trace: &Trace, shades: &mut Shades) -> Vec<bool> {
+    /// Whether each goroutine is wanted, by number. Of those that were in its function and at its
+    /// line, `here` has to tell ([`joined::here`](super::joined::here)).
+    pub fn apply(
+        &self,
+        names: &Names,
+        trace: &Trace,
+        shades: &mut Shades,
+        here: Option<&[(Go, Seen)]>,
+    ) -> Vec<bool> {
         let mut wanted = vec![true; trace.goroutines.len()];
         if !self.words.trim().is_empty() {
             self.apply_words(names, trace, &mut wanted);
@@ -47,6 +59,9 @@ impl Filter {
             let regions = trace.regions.iter();
             let of = regions.filter(|region| names.text(region.name) == self.region);
             keep(&mut wanted, &of.map(|region| region.go).collect());
+        }
+        if let Some(here) = here {
+            keep(&mut wanted, &here.iter().map(|(go, _)| *go).collect());
         }
         if !self.shades.is_empty() {
             let of = self.wanted();
@@ -143,7 +158,7 @@ mod tests {
 
     fn shown(filter: &Filter) -> Vec<usize> {
         let (names, trace) = testing::family();
-        let wanted = filter.apply(&names, &trace, &mut Shades::default());
+        let wanted = filter.apply(&names, &trace, &mut Shades::default(), None);
         wanted.iter().enumerate().filter(|(_, wanted)| **wanted).map(|(at, _)| at).collect()
     }
 

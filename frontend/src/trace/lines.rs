@@ -4,19 +4,31 @@
 use algebra::paths::best_match;
 use coverage::{FileIdx, Profile};
 
+/// Lines beyond this have no counts.
+const MOST_LINES: usize = 1 << 20;
+
 /// A profile, looked at line by line.
 #[derive(Debug, Clone)]
 pub struct Lines {
     profile: Profile,
 }
 
-/// What is known of a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Its file, as the profile names it.
+/// What is known of the lines of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileLines {
+    /// The file, as the profile names it.
     pub path: String,
-    /// The largest count of the units on it; none where there is nothing to cover.
-    pub count: Option<u64>,
+    /// The largest count of the units on each line, from the first line on; none where there is
+    /// nothing to cover.
+    pub counts: Vec<Option<u64>>,
+}
+
+impl FileLines {
+    /// How often a line ran; none where there is nothing to cover.
+    pub fn count(&self, line: u32) -> Option<u64> {
+        let at = usize::try_from(line).ok()?.checked_sub(1)?;
+        self.counts.get(at).copied().flatten()
+    }
 }
 
 impl Lines {
@@ -25,9 +37,14 @@ impl Lines {
         Self { profile }
     }
 
-    /// The line of a file that a stack names. `None` where the profile has no such file, or
-    /// several that could be it.
-    pub fn at(&self, file: &str, line: u32) -> Option<Line> {
+    /// The profile.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The file that a stack names. `None` where the profile has no such file, or several that
+    /// could be it.
+    pub fn file(&self, file: &str) -> Option<FileLines> {
         let shape = self.profile.shape();
         let paths = || shape.files().iter().map(|file| file.path.as_str());
         let path = best_match(file, paths())?;
@@ -37,13 +54,19 @@ impl Lines {
             return None;
         }
         let at = (0..).map(FileIdx).zip(paths()).find(|(_, of)| *of == path)?.0;
-        let units = shape.unit_indexes().filter(|unit| shape.file_of(*unit) == at);
-        let here = units.filter(|unit| {
-            let span = shape.unit(*unit).span;
-            (span.start.line..=span.end.line).contains(&line)
-        });
-        let count = here.map(|unit| self.profile.count(unit)).max();
-        Some(Line { path: path.to_owned(), count })
+        let mut counts: Vec<Option<u64>> = Vec::new();
+        for unit in shape.unit_indexes().filter(|unit| shape.file_of(*unit) == at) {
+            let span = shape.unit(unit).span;
+            let [first, last] = [span.start.line, span.end.line].map(|line| line as usize);
+            let last = last.min(MOST_LINES);
+            if counts.len() < last {
+                counts.resize(last, None);
+            }
+            let count = Some(self.profile.count(unit));
+            let here = counts.get_mut(first.saturating_sub(1)..last).unwrap_or_default();
+            here.iter_mut().for_each(|of| *of = count.max(*of));
+        }
+        Some(FileLines { path: path.to_owned(), counts })
     }
 
     /// Whether all files of the profile lie in one folder: a program of one package, which may be
@@ -72,7 +95,7 @@ mod tests {
              ex.com/shop/cart/cart.go:5.2,9.2 1 30\n\
              ex.com/shop/main.go:1.1,2.2 1 0\n",
         );
-        let at = |file, line| lines.at(file, line).map(|line| (line.path, line.count));
+        let at = |file, line| lines.file(file).map(|of| (of.path.clone(), of.count(line)));
         let cart = || "ex.com/shop/cart/cart.go".to_owned();
         assert_eq!(at("/src/shop/cart/cart.go", 4), Some((cart(), Some(7))));
         assert_eq!(at("ex.com/shop/cart/cart.go", 5), Some((cart(), Some(30))));
@@ -85,6 +108,6 @@ mod tests {
     #[test]
     fn a_program_of_one_package_may_be_built_anywhere() {
         let lines = lines("mode: set\nex.com/a/main.go:1.1,2.2 1 1\nex.com/a/b.go:1.1,2.2 1 1\n");
-        assert_eq!(lines.at("/tmp/x7/main.go", 1).unwrap().count, Some(1));
+        assert_eq!(lines.file("/tmp/x7/main.go").unwrap().count(1), Some(1));
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detail::{Detail, Place};
 use super::filter::Filter;
+use super::joined::There;
 use super::rows::Order;
 use super::space::messages::{SpaceAsk, SpaceTell};
 use super::tables::{About, Table};
@@ -145,6 +146,8 @@ pub enum FlatAsk {
         /// The column that it is sorted by, and whether the largest come first.
         sort: Option<(u32, bool)>,
     },
+    /// Asks who was at a line, as [`Filter::at`]; nowhere if it is empty.
+    There(String),
 }
 
 /// The part of a trace that is looked at.
@@ -205,6 +208,8 @@ pub enum FlatTell {
     Look(Option<Look>),
     /// A table.
     Table(Table),
+    /// Who was at the line that was asked for.
+    There(Option<There>),
     /// Kinds of tasks and of regions that there are.
     Kinds {
         /// Of tasks.

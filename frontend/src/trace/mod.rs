@@ -13,6 +13,7 @@
 //! - [`window`]: what part of them is looked at;
 //! - [`raster`], [`overview`]: their pixels in the flat view;
 //! - [`space`]: goroutines in space;
+//! - [`joined`], [`lines`], [`flow`]: goroutines and source, how often it ran, and what each entered;
 //! - [`detail`], [`tables`]: what is told of one of them, and of all.
 //!
 //! What computes lies here, knows no browser, and is tested natively.
@@ -21,6 +22,8 @@ pub mod address;
 pub mod colors;
 pub mod detail;
 pub mod filter;
+pub mod flow;
+pub mod joined;
 pub mod lines;
 pub mod live;
 pub mod messages;

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use gotrace::event::GoState;
+use gotrace::joined::{Joined, Seen};
 use gotrace::trace::{Go, Goroutine, Slice};
 use gotrace::{Names, StackId, StringId, Trace};
 use serde::{Deserialize, Serialize};
 
 use super::colors::{Shade, Shades};
 use super::detail::{Place, function, site, state};
+use super::joined::place;
 use super::time;
 use crate::ui::text::grouped;
 
@@ -35,11 +37,15 @@ pub enum About {
     Regions,
     /// Messages.
     Logs,
+    /// Functions that any of them was in.
+    Executed,
+    /// Goroutines that were in the function or at the line of the filter.
+    Here,
 }
 
 impl About {
     /// All, with their names in addresses.
-    pub const ALL: [(Self, &str); 7] = [
+    pub const ALL: [(Self, &str); 9] = [
         (Self::States, "states"),
         (Self::Functions, "functions"),
         (Self::Places, "places"),
@@ -47,7 +53,14 @@ impl About {
         (Self::Tasks, "tasks"),
         (Self::Regions, "regions"),
         (Self::Logs, "logs"),
+        (Self::Executed, "executed"),
+        (Self::Here, "here"),
     ];
+
+    /// It tells what stacks tell, and no more.
+    pub fn is_of_stacks(self) -> bool {
+        matches!(self, Self::Executed | Self::Here)
+    }
 
     fn columns(self) -> &'static [&'static str] {
         match self {
@@ -69,23 +82,26 @@ impl About {
             Self::Tasks => &["Task", "Id", "Goroutine", "Begin", "Length", "Regions"],
             Self::Regions => &["Region", "Times", "Goroutines", "Total", "Longest"],
             Self::Logs => &["Time", "Goroutine", "Category", "Message", "Place"],
+            Self::Executed => &["Function", "Goroutines", "Stacks", "First", "Last"],
+            Self::Here => &["Goroutine", "Function", "Stacks", "First", "Last", "State"],
         }
     }
 }
 
-/// What a row is about: what choosing it does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+/// What choosing a cell does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pick {
-    /// Nothing.
-    #[default]
-    Nothing,
     /// Shows a goroutine.
     Place(Place),
     /// Shows only goroutines that these words fit.
     Words(String),
     /// Shows only goroutines that were in a region of this kind.
     Region(String),
+    /// Shows only goroutines that had this function in a stack.
+    Ran(String),
+    /// Shows only goroutines that had this line in a stack, as `FILE:LINE`.
+    At(String),
 }
 
 /// A row of a table.
@@ -95,8 +111,8 @@ pub struct Line {
     pub cells: Vec<String>,
     /// Name of the shade it is about, if there is one.
     pub shade: String,
-    /// What choosing it does.
-    pub pick: Pick,
+    /// What choosing a cell does, by its column.
+    pub picks: Vec<(u32, Pick)>,
 }
 
 /// A table.
@@ -126,19 +142,27 @@ enum Cell {
 struct Record {
     cells: Vec<Cell>,
     shade: Option<Shade>,
-    pick: Pick,
+    picks: Vec<(u32, Pick)>,
 }
 
-/// A table of the goroutines that are wanted, by number. Without a column it is sorted by what is
-/// largest or first.
-pub fn table(
-    names: &Names,
-    trace: &Trace,
-    wanted: &[bool],
-    about: About,
-    sort: Option<(u32, bool)>,
-) -> Table {
-    let scope = Scope { names, trace, wanted };
+/// What a table is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The names of the trace.
+    pub names: &'a Names,
+    /// The trace.
+    pub trace: &'a Trace,
+    /// Which goroutines are wanted, by number; those beyond are, too.
+    pub wanted: &'a [bool],
+    /// The stacks, where the table is of those.
+    pub joined: &'a Joined,
+    /// Who was in the function or at the line of the filter.
+    pub here: &'a [(Go, Seen)],
+}
+
+/// A table of the goroutines that are wanted. Without a column it is sorted by what is largest or
+/// first.
+pub fn table(scope: &Scope<'_>, about: About, sort: Option<(u32, bool)>) -> Table {
     let (mut records, first) = match about {
         About::States => (scope.states(), (3, true)),
         About::Functions => (scope.functions(), (1, true)),
@@ -147,6 +171,8 @@ pub fn table(
         About::Tasks => (scope.tasks(), (3, false)),
         About::Regions => (scope.regions(), (3, true)),
         About::Logs => (scope.logs(), (0, false)),
+        About::Executed => (scope.executed(), (1, true)),
+        About::Here => (scope.here(), (0, false)),
     };
     let (sort, down) = sort.unwrap_or(first);
     let at = sort as usize;
@@ -191,7 +217,7 @@ impl Record {
         Line {
             cells: self.cells.into_iter().map(text).collect(),
             shade: self.shade.map_or_else(String::new, |shade| shade.name().to_owned()),
-            pick: self.pick,
+            picks: self.picks,
         }
     }
 }
@@ -222,12 +248,6 @@ impl Sum {
     }
 }
 
-struct Scope<'a> {
-    names: &'a Names,
-    trace: &'a Trace,
-    wanted: &'a [bool],
-}
-
 impl Scope<'_> {
     fn is_wanted(&self, go: Go) -> bool {
         go.index().is_some_and(|at| self.wanted.get(at).copied().unwrap_or(true))
@@ -248,11 +268,18 @@ impl Scope<'_> {
         })
     }
 
-    fn place(&self, at: Option<(Go, u64)>) -> Pick {
+    /// Goes to a goroutine, from a column.
+    fn go(&self, column: u32, at: Option<(Go, u64)>) -> Vec<(u32, Pick)> {
         let of = at.and_then(|(go, time)| Some((self.trace.goroutine(go)?.id, time)));
-        of.map_or(Pick::Nothing, |(id, time)| {
-            Pick::Place(Place { id: id as f64, time: time as f64 })
-        })
+        let pick = of.map(|(id, time)| Pick::Place(Place { id: id as f64, time: time as f64 }));
+        pick.map(|pick| (column, pick)).into_iter().collect()
+    }
+
+    /// Shows who else was where a stack was, from a column.
+    fn at(&self, column: u32, stack: StackId) -> Vec<(u32, Pick)> {
+        let call = site(self.names, stack).map(|call| place(&call.file, call.line));
+        let call = call.filter(|place| !place.is_empty());
+        call.map(|place| (column, Pick::At(place))).into_iter().collect()
     }
 
     fn id(&self, go: Go) -> Cell {
@@ -282,7 +309,7 @@ impl Scope<'_> {
                 Cell::Length(sum.longest),
             ],
             shade: shades.of(self.names, slice.state, slice.reason),
-            pick: self.place(sum.at),
+            picks: self.go(0, sum.at),
         });
         records.collect()
     }
@@ -316,7 +343,7 @@ impl Scope<'_> {
             let title = if name.is_empty() { "(unknown)" } else { name };
             let mut cells = vec![Cell::Text(title.to_owned()), Cell::Count(count)];
             cells.extend(ORDER.map(|shade| Cell::Length(nanos[shade as usize])));
-            Record { cells, shade: None, pick: Pick::Words(name.to_owned()) }
+            Record { cells, shade: None, picks: vec![(0, Pick::Words(name.to_owned()))] }
         });
         records.collect()
     }
@@ -352,7 +379,7 @@ impl Scope<'_> {
                 Cell::Length(sum.longest),
             ],
             shade: shades.of(self.names, slice.state, slice.reason),
-            pick: self.place(sum.at),
+            picks: [self.at(0, slice.stack), self.go(5, sum.at)].concat(),
         });
         records.collect()
     }
@@ -378,7 +405,7 @@ impl Scope<'_> {
                     Cell::Text(self.site(slice.stack)),
                 ],
                 shade: shades.of(self.names, slice.state, slice.reason),
-                pick: self.place(Some((go, slice.begin))),
+                picks: [self.go(0, Some((go, slice.begin))), self.at(5, slice.stack)].concat(),
             })
         });
         records.collect()
@@ -400,7 +427,7 @@ impl Scope<'_> {
                 Cell::Count(regions.get(&task.id).copied().unwrap_or(0)),
             ],
             shade: None,
-            pick: self.place(Some((task.go, task.begin))),
+            picks: self.go(0, Some((task.go, task.begin))),
         });
         records.collect()
     }
@@ -426,7 +453,7 @@ impl Scope<'_> {
                     Cell::Length(sum.longest),
                 ],
                 shade: None,
-                pick: Pick::Region(name),
+                picks: vec![(0, Pick::Region(name))],
             }
         });
         records.collect()
@@ -443,7 +470,51 @@ impl Scope<'_> {
                 Cell::Text(self.site(log.stack)),
             ],
             shade: None,
-            pick: self.place(Some((log.go, log.time))),
+            picks: [self.go(0, Some((log.go, log.time))), self.at(4, log.stack)].concat(),
+        });
+        records.collect()
+    }
+
+    fn executed(&self) -> Vec<Record> {
+        let all = self.joined.shared(self.names, |go| self.is_wanted(go));
+        let records = all.into_iter().map(|of| {
+            let name = self.names.text(of.function).to_owned();
+            Record {
+                cells: vec![
+                    Cell::Text(name.clone()),
+                    Cell::Count(of.goroutines),
+                    Cell::Count(of.seen.times),
+                    Cell::Point(of.seen.first),
+                    Cell::Point(of.seen.last),
+                ],
+                shade: None,
+                picks: vec![(0, Pick::Ran(name))],
+            }
+        });
+        records.collect()
+    }
+
+    fn here(&self) -> Vec<Record> {
+        let mut shades = Shades::default();
+        let here = self.here.iter().filter(|(go, _)| self.is_wanted(*go));
+        let records = here.map(|(go, seen)| {
+            let goroutine = self.trace.goroutine(*go);
+            let now = goroutine.filter(|of| of.end.is_none()).and_then(|of| of.track.last());
+            Record {
+                cells: vec![
+                    self.id(*go),
+                    Cell::Text(function(self.names, self.trace, *go)),
+                    Cell::Count(seen.times),
+                    Cell::Point(seen.first),
+                    Cell::Point(seen.last),
+                    Cell::Text(match now {
+                        Some(slice) => state(self.names, slice),
+                        None => "ended".to_owned(),
+                    }),
+                ],
+                shade: now.and_then(|slice| shades.of(self.names, slice.state, slice.reason)),
+                picks: self.go(0, Some((*go, seen.first))),
+            }
         });
         records.collect()
     }
@@ -452,11 +523,17 @@ impl Scope<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::filter::Filter;
+    use crate::trace::joined::here;
     use crate::trace::testing;
 
     fn lines(about: About, wanted: &[bool], sort: Option<(u32, bool)>) -> Vec<String> {
         let (names, trace) = testing::family();
-        let table = table(&names, &trace, wanted, about, sort);
+        let joined = Joined::of(&trace);
+        let filter = Filter { at: "main.go:20".to_owned(), ..Filter::default() };
+        let here = here(&names, &joined, &filter).unwrap();
+        let scope = Scope { names: &names, trace: &trace, wanted, joined: &joined, here: &here };
+        let table = table(&scope, about, sort);
         table.lines.iter().map(|line| line.cells.join(" | ")).collect()
     }
 
@@ -505,5 +582,22 @@ mod tests {
             ]
         );
         assert_eq!(lines(About::Tasks, &[], None), [""; 0]);
+    }
+
+    #[test]
+    fn functions_of_stacks_have_their_goroutines_and_lines_theirs() {
+        let at = |nanos: u64| time::point(nanos as f64);
+        let executed = lines(About::Executed, &[], Some((0, false)));
+        assert_eq!(executed[1], format!("main.worker | 2 | 4 | {} | {}", at(45), at(90)));
+        assert_eq!(executed.len(), 4);
+        let first = lines(About::Executed, &[true, false, false, false, false], None);
+        assert_eq!(first[0], format!("main.main | 1 | 3 | {} | {}", at(10), at(30)));
+        assert_eq!(
+            lines(About::Here, &[], None),
+            [
+                format!("2 | main.worker | 2 | {} | {} | waiting: sync", at(45), at(50)),
+                format!("3 | main.worker | 2 | {} | {} | ended", at(70), at(90)),
+            ]
+        );
     }
 }

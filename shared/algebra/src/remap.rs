@@ -28,7 +28,7 @@ impl Remap {
     }
 
     /// The new name, if the rule applies.
-    fn apply(&self, path: &str) -> Option<String> {
+    pub fn apply(&self, path: &str) -> Option<String> {
         let rest = path.strip_prefix(self.from.as_str())?;
         let rest = match rest.strip_prefix('/') {
             Some(rest) => rest,

@@ -16,7 +16,7 @@ use web_sys::{Blob, HtmlCanvasElement, MessageEvent, Worker, WorkerOptions, Work
 
 use crate::flat::Flat;
 use crate::space::{self, SpaceDesk};
-use crate::{address, detail, frame, gallery, input, tables, tools};
+use crate::{address, around, detail, flow, frame, gallery, input, tables, tools};
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
@@ -83,6 +83,8 @@ pub(crate) fn start() {
     losses(desk);
     tools::bind(desk);
     detail::bind(desk);
+    flow::bind(desk);
+    around::bind(desk);
     tables::bind(desk);
     desk.flat.keep_asking(desk);
     address::bind(desk);

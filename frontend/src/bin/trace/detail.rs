@@ -1,7 +1,9 @@
 //! What is told of the slice that was chosen.
 
 use frontend::trace::detail::{Call, Detail, Woken};
+use frontend::trace::joined::{self, Ran};
 use frontend::trace::messages::{Ask, FlatAsk};
+use frontend::trace::tables::Pick;
 use frontend::trace::time;
 use frontend::ui::bind::{at, by_id, click, copy, part, set, shown, text};
 use frontend::ui::dom::child;
@@ -60,7 +62,15 @@ pub(crate) fn bind(desk: Desk) {
         move || chosen.with(|of| of.as_ref().map_or_else(Vec::new, |of| make(desk, of)))
     };
     part(&by_id("facts"), made(facts));
-    part(&by_id("calls"), made(|_, of| of.stack.iter().map(call).collect()));
+    part(&by_id("calls"), made(|desk, of| of.stack.iter().map(|of| call(desk, of)).collect()));
+    part(&by_id("ran"), made(|desk, of| of.ran.iter().map(|of| ran(desk, of)).collect()));
+    let more = by_id("ran-more");
+    let untold = move || {
+        let count = |of: &Detail| (of.n_ran as usize).saturating_sub(of.ran.len());
+        chosen.with(|of| of.as_ref().map_or(0, |of| count(of)))
+    };
+    shown(&more, move || untold() > 0);
+    text(&more, move || format!("and {} more", plural(untold() as u64, "function")));
     part(
         &by_id("woken"),
         made(|desk, of| match &of.woken {
@@ -92,16 +102,50 @@ fn sentence(text: &str) -> HtmlElement {
     sentence
 }
 
-fn call(call: &Call) -> HtmlElement {
+/// A button that shows the goroutines that were somewhere.
+pub(crate) fn pick(button: &HtmlElement, desk: Desk, text: &str, pick: Pick) {
+    button.set_text_content(Some(text));
+    click(button, move || desk.flat.pick(desk, pick.clone()));
+}
+
+fn call(desk: Desk, call: &Call) -> HtmlElement {
     let item = copy("call-template");
-    at(&item, "code").set_text_content(Some(&call.function));
-    at(&item, "small").set_text_content(Some(&place(call)));
+    pick(&at(&item, ".ran"), desk, &call.function, Pick::Ran(call.function.clone()));
+    pick(&at(&item, ".at"), desk, &place(call), Pick::At(place(call)));
     source::show(&item, &call.file, call.line);
     item
 }
 
+/// A function that the goroutine was in.
+fn ran(desk: Desk, of: &Ran) -> HtmlElement {
+    let item = copy("ran-template");
+    pick(&at(&item, ".ran"), desk, &of.function, Pick::Ran(of.function.clone()));
+    let span = match of.first == of.last {
+        true => time::point(of.first),
+        false => format!("{} to {}", time::point(of.first), time::point(of.last)),
+    };
+    let times = grouped(time::whole(of.times));
+    at(&item, "small").set_text_content(Some(&format!("{times}×, {span}")));
+    let list = at(&item, "ul");
+    for spot in &of.lines {
+        let line = child(&list, "li", "");
+        let name = joined::place(spot.file.rsplit('/').next().unwrap_or_default(), spot.line);
+        let button = child(&line, "button", "link at");
+        set(
+            &button,
+            "title",
+            &format!("Goroutines that had {}:{} in a stack", spot.file, spot.line),
+        );
+        pick(&button, desk, &name, Pick::At(joined::place(&spot.file, spot.line)));
+        let times = format!(" {}×", grouped(spot.times.into()));
+        child(&line, "span", "dim").set_text_content(Some(&times));
+        source::show(&line, &spot.file, spot.line);
+    }
+    item
+}
+
 fn place(call: &Call) -> String {
-    if call.file.is_empty() { String::new() } else { format!("{}:{}", call.file, call.line) }
+    joined::place(&call.file, call.line)
 }
 
 /// A term and what is told of it.
@@ -139,7 +183,9 @@ fn facts(desk: Desk, of: &Detail) -> Vec<HtmlElement> {
         });
     }
     if let Some(call) = &of.created_at {
-        fact(&mut list, "At", words(place(call)));
+        fact(&mut list, "At", |value| {
+            pick(&child(value, "button", "link at"), desk, &place(call), Pick::At(place(call)));
+        });
     }
     let lived = match (of.born, of.died) {
         (Some(born), Some(died)) => {
@@ -184,8 +230,8 @@ fn wake(desk: Desk, woken: &Woken) -> HtmlElement {
         if let Some(at) = at {
             child(&list, "dt", "").set_text_content(Some(term));
             let value = child(&list, "dd", "");
-            child(&value, "code", "").set_text_content(Some(&at.function));
-            child(&value, "small", "").set_text_content(Some(&format!(" {}", place(at))));
+            child(&value, "code", "").set_text_content(Some(&format!("{} ", at.function)));
+            pick(&child(&value, "button", "link at"), desk, &place(at), Pick::At(place(at)));
         }
     }
     element

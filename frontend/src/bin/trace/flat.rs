@@ -4,13 +4,30 @@ use frontend::trace::address::Address;
 use frontend::trace::colors::Shade;
 use frontend::trace::detail::{Detail, Place};
 use frontend::trace::filter::Filter;
+use frontend::trace::joined::There;
 use frontend::trace::messages::{Ask, FlatAsk, FlatTell, Hover, Look};
 use frontend::trace::rows::Order;
 use frontend::trace::tables::{About, Pick, Table};
 use frontend::ui::bind::effect;
-use leptos::prelude::{Get, GetUntracked, RwSignal, Set, Update};
+use gloo::timers::callback::Timeout;
+use js_sys::Date;
+use leptos::prelude::{
+    Get, GetUntracked, GetValue, RwSignal, Set, SetValue, StoredValue, Update, UpdateValue, With,
+};
 
 use crate::desk::Desk;
+
+/// Milliseconds for which a table of a trace that goes on stays as it is.
+const CALM: u32 = 1_500;
+
+/// The table that was asked for last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    what: Option<(About, Option<(u32, bool)>)>,
+    at: f64,
+    /// It will be asked for again.
+    waits: bool,
+}
 
 /// What is known of the flat view.
 #[derive(Clone, Copy)]
@@ -35,6 +52,8 @@ pub(crate) struct Flat {
     pub(crate) sort: RwSignal<Option<(u32, bool)>>,
     /// The table.
     pub(crate) table: RwSignal<Option<Table>>,
+    /// Who was at the line that is selected in the page around.
+    pub(crate) there: RwSignal<Option<There>>,
 }
 
 impl Flat {
@@ -51,6 +70,7 @@ impl Flat {
             about: RwSignal::new(None),
             sort: RwSignal::new(None),
             table: RwSignal::new(None),
+            there: RwSignal::new(None),
         }
     }
 
@@ -62,6 +82,7 @@ impl Flat {
             FlatTell::Shown { shown, all } => self.shown.set((shown, all)),
             FlatTell::Look(look) => self.look.set(look),
             FlatTell::Table(table) => self.table.set(Some(table)),
+            FlatTell::There(there) => self.there.set(there),
             FlatTell::Kinds { tasks, regions } => self.kinds.set((tasks, regions)),
         }
     }
@@ -78,14 +99,28 @@ impl Flat {
                 desk.ask(&Ask::Flat(FlatAsk::Filter(self.filter.get())));
             }
         });
+        let again = RwSignal::new(0_u32);
+        let asked = StoredValue::new(Asked::default());
         effect(move || {
             // The table is of what is shown.
             self.shown.get();
+            again.get();
             let sort = self.sort.get();
-            let opened = desk.summary.get().is_some();
-            if let (Some(about), true) = (self.about.get(), opened) {
-                desk.ask(&Ask::Flat(FlatAsk::Table { about, sort }));
+            let size = desk.summary.with(|of| of.as_ref().map(|of| of.bytes));
+            let (Some(about), Some(size)) = (self.about.get(), size) else { return };
+            let now = Date::now();
+            let before = asked.get_value();
+            let is_same = before.what == Some((about, sort));
+            // A trace that goes on changes all the time, and nobody could click what does.
+            if size == 0.0 && is_same && now - before.at < CALM.into() {
+                if !before.waits {
+                    asked.update_value(|asked| asked.waits = true);
+                    Timeout::new(CALM, move || again.update(|again| *again += 1)).forget();
+                }
+                return;
             }
+            asked.set_value(Asked { what: Some((about, sort)), at: now, waits: false });
+            desk.ask(&Ask::Flat(FlatAsk::Table { about, sort }));
         });
     }
 
@@ -97,11 +132,40 @@ impl Flat {
     /// Does what choosing a table's row does.
     pub(crate) fn pick(self, desk: Desk, pick: Pick) {
         match pick {
-            Pick::Nothing => {}
             Pick::Place(place) => Self::choose(desk, place),
             Pick::Words(words) => self.filter.update(|filter| filter.words = words),
             Pick::Region(region) => self.filter.update(|filter| filter.region = region),
+            Pick::Ran(ran) => self.show(Filter { ran, ..Filter::default() }),
+            Pick::At(at) => self.show(Filter { at, ..Filter::default() }),
         }
+    }
+
+    /// Shows the goroutines that were in a function or at a line, all of them, and lists them.
+    fn show(self, filter: Filter) {
+        self.filter.set(filter);
+        self.sort.set(None);
+        self.about.set(Some(About::Here));
+    }
+
+    /// Shows goroutines wherever they were.
+    pub(crate) fn show_anywhere(self) {
+        self.filter.update(|filter| {
+            filter.ran.clear();
+            filter.at.clear();
+        });
+        self.about.update(|about| *about = about.filter(|about| *about != About::Here));
+    }
+
+    /// What the goroutines that are shown had in a stack; empty if that is not asked.
+    pub(crate) fn site(self) -> String {
+        self.filter.with(|filter| {
+            let place = filter.at.rsplit('/').next().unwrap_or_default();
+            [&*filter.ran, place]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ")
+        })
     }
 
     /// Wants or wants no more what has this shade.
@@ -126,6 +190,8 @@ impl Flat {
             shades: shades.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             task: named("task"),
             region: named("region"),
+            ran: named("ran"),
+            at: named("at"),
         });
         let about = About::ALL.into_iter().find(|(_, name)| *name == named("table"));
         self.about.set(about.map(|(about, _)| about));
@@ -149,6 +215,8 @@ impl Flat {
         address.set("in", &filter.shades.join(","));
         address.set("task", &filter.task);
         address.set("region", &filter.region);
+        address.set("ran", &filter.ran);
+        address.set("at", &filter.at);
         let about = self.about.get();
         let name = About::ALL.into_iter().find(|(of, _)| Some(*of) == about);
         address.set("table", name.map_or("", |(_, name)| name));
@@ -168,6 +236,8 @@ impl Flat {
         desk.ask(&Ask::Flat(FlatAsk::Look(None)));
         self.table.set(None);
         self.hover.set(None);
+        self.there.set(None);
+        self.show_anywhere();
         if !self.filter.get_untracked().is_empty() {
             self.filter.set(Filter::default());
         }

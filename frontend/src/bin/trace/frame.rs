@@ -1,26 +1,22 @@
 //! Where the trace comes from that nobody dropped here: the page around, or the relay.
 
 use frontend::session::token;
-use frontend::ui::bind::{by_id, click, on};
+use frontend::ui::bind::by_id;
 use frontend::ui::dom::child;
 use js_sys::{Array, Reflect};
 use leptos::prelude::window;
 use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{HtmlElement, KeyboardEvent, Response};
+use web_sys::Response;
 
 use crate::desk::Desk;
-use crate::source;
-
-/// Style of the frame that the page shows this document in: the page's policy allows none in
-/// markup, and its own bytes are few.
-const FRAME: &str = "position:fixed;inset:0;z-index:40;width:100%;height:100%;border:0";
+use crate::{around, flow, source};
 
 /// Opens what there is to open, once the worker is there.
 pub(crate) fn start(desk: Desk) {
     token::take();
-    framed(desk);
+    around::open(desk);
     let search = window().location().search().unwrap_or_default();
     let mut fields = search.trim_start_matches('?').split('&');
     match fields.find_map(|field| field.strip_prefix("live=")) {
@@ -28,7 +24,9 @@ pub(crate) fn start(desk: Desk) {
             source::look_at(process);
             let address = api("trace", &format!("process={process}"));
             let name = js_sys::decode_uri_component(process);
-            desk.follow(name.map_or_else(|_| process.to_owned(), Into::into), address);
+            let name: String = name.map_or_else(|_| process.to_owned(), Into::into);
+            flow::follow(&name);
+            desk.follow(name, address);
         }
         None => spawn_local(list()),
     }
@@ -39,35 +37,6 @@ pub(crate) fn api(path: &str, query: &str) -> String {
     let token = token::stored().map(|token| format!("&token={token}")).unwrap_or_default();
     let origin = window().location().origin().unwrap_or_default();
     format!("{origin}/api/v1/{path}?{query}{token}")
-}
-
-/// Takes the whole page, where this is in a frame of it, and the trace from where the page has put
-/// it. Escape and a button lead back.
-fn framed(desk: Desk) {
-    let Some(frame) = window().frame_element().ok().flatten() else { return };
-    // Objects of another window are instances of its classes, not of those here.
-    let frame: HtmlElement = frame.unchecked_into();
-    frame.style().set_css_text(FRAME);
-    frame.set_hidden(false);
-    let _ = window().focus();
-    let back = by_id("back");
-    back.set_hidden(false);
-    let (shut, escape) = (frame.clone(), frame.clone());
-    click(&back, move || shut.remove());
-    on(&window(), "keydown", move |event: KeyboardEvent| {
-        // First it closes what is open inside.
-        let inside = !by_id("detail").hidden() || by_id("help").has_attribute("open");
-        if event.key() == "Escape" && !inside && !event.default_prevented() {
-            escape.remove();
-        }
-    });
-    let page = frame.owner_document().and_then(|document| document.body());
-    let message = page.and_then(|page| Reflect::get(&page, &"trace".into()).ok());
-    if let Some(message) = message.filter(Array::is_array) {
-        let message: Array = message.unchecked_into();
-        let name = message.get(2).as_string().unwrap_or_default();
-        desk.open(&name, message.get(3).unchecked_ref());
-    }
 }
 
 /// Links to the traces that the relay has, if there is a relay.

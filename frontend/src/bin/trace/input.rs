@@ -47,6 +47,10 @@ fn prefers_dark() -> Option<MediaQueryList> {
 /// Tells the worker the canvases' size.
 pub(crate) fn resized(desk: Desk) {
     let stage = by_id("stage").get_bounding_client_rect();
+    if stage.width() == 0.0 {
+        // The page hides it; it comes back as it was.
+        return;
+    }
     let ratio = window().device_pixel_ratio();
     desk.ask(&Ask::Resize { width: stage.width(), height: stage.height(), ratio });
 }

@@ -2,9 +2,11 @@
 //! what is dropped, pointed at and typed.
 
 mod address;
+mod around;
 mod desk;
 mod detail;
 mod flat;
+mod flow;
 mod frame;
 mod gallery;
 mod input;

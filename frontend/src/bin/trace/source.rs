@@ -1,99 +1,134 @@
-//! The source of a call's line, with how often it ran, where the relay knows the program.
+//! The source of lines that stacks name, with how often they ran: from the relay where it knows
+//! the program, and from what is opened in the page.
+//!
+//! What was opened is kept in the browser, so the page is not asked: its worker is, which reads
+//! files for it otherwise. All lines that are shown together are looked up at once.
+
+mod opened;
+mod relay;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use formats::{Notes, go_text};
-use frontend::trace::lines::Lines;
+use frontend::session::scope::Scope;
+use frontend::session::url::Route;
+use frontend::trace::lines::FileLines;
+use frontend::ui::bind::on;
 use frontend::ui::dom::child;
+use frontend::ui::text::grouped;
+use js_sys::{Date, Function, Promise};
 use leptos::prelude::window;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Element, Response};
+use web_sys::{Element, HtmlElement, MouseEvent};
 
-use crate::frame::api;
+pub(crate) use relay::look_at;
 
-/// Sources that are kept.
-const KEPT: usize = 32;
+use crate::around;
+
+/// Milliseconds for which it is believed that a file is not known, or not changed.
+const FRESH: f64 = 10_000.0;
+/// Files of which something is kept.
+const KEPT: usize = 256;
 
 thread_local! {
-    static SOURCES: RefCell<Sources> = RefCell::default();
+    static WAITING: RefCell<Vec<Wish>> = const { RefCell::new(Vec::new()) };
 }
 
-#[derive(Default)]
-struct Sources {
-    /// Which processes are looked at, as a parameter of the relay's; none for the newest builds.
-    scope: String,
-    texts: Vec<(String, Rc<str>)>,
+/// A line that is wanted.
+struct Wish {
+    place: Element,
+    file: String,
+    line: u32,
 }
 
-/// A line of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SourceLine {
-    /// Its text, without what it is indented by; empty where the relay has no such source.
-    pub(crate) text: String,
-    /// How often it ran; none where there is nothing to cover.
-    pub(crate) count: Option<u64>,
+/// A file of a program that was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Measured {
+    /// How often its lines ran.
+    lines: FileLines,
+    /// Its text; empty where it is not at hand.
+    text: Rc<str>,
 }
 
-/// From now on, lines are those of this process.
-pub(crate) fn look_at(process: &str) {
-    SOURCES.with_borrow_mut(|sources| {
-        let handle = process.bytes().all(|byte| byte.is_ascii_digit());
-        let name = if handle { "process" } else { "service" };
-        *sources = Sources { scope: format!("{name}={process}"), texts: Vec::new() };
+/// Puts the line of a file below `place`, once it is known.
+pub(crate) fn show(place: &Element, file: &str, line: u32) {
+    let wish = Wish { place: place.clone(), file: file.to_owned(), line };
+    let is_first = WAITING.with_borrow_mut(|waiting| {
+        waiting.push(wish);
+        waiting.len() == 1
     });
-}
-
-/// The line of a file that a stack names; `None` where the relay knows nothing of it.
-pub(crate) async fn source_of(file: &str, line: u32) -> Option<SourceLine> {
-    let scope = SOURCES.with_borrow(|sources| sources.scope.clone());
-    // Counts grow, so they are asked for each time.
-    let profile = get(&api("profile", &scope)).await?;
-    let profile = go_text::read("profile", profile.as_bytes(), &mut Notes::default()).ok()?;
-    let found = Lines::of(profile).at(file, line)?;
-    let known = SOURCES.with_borrow(|sources| {
-        sources.texts.iter().find(|(path, _)| *path == found.path).map(|(_, text)| text.clone())
-    });
-    let text = match known {
-        Some(text) => text,
-        None => {
-            let path: String = js_sys::encode_uri_component(&found.path).into();
-            let address = api("source", &format!("{scope}&path={path}"));
-            let text: Rc<str> = get(&address).await.unwrap_or_default().into();
-            SOURCES.with_borrow_mut(|sources| {
-                sources.texts.truncate(KEPT - 1);
-                sources.texts.insert(0, (found.path.clone(), text.clone()));
-            });
-            text
-        }
-    };
-    let at = usize::try_from(line).ok()?.checked_sub(1)?;
-    let text = text.lines().nth(at).unwrap_or_default().trim().to_owned();
-    Some(SourceLine { text, count: found.count })
-}
-
-/// Puts the line below what is told of a call, once the relay has answered.
-pub(crate) fn show(call: &Element, file: &str, line: u32) {
-    let (call, file) = (call.clone(), file.to_owned());
-    spawn_local(async move {
-        let Some(found) = source_of(&file, line).await else { return };
-        let count = found.count.map(|count| format!("{count}× ")).unwrap_or_default();
-        let place = child(&call, "code", "source-line");
-        place.set_text_content(Some(&format!("{count}{}", found.text)));
-        if let Some(count) = found.count {
-            let covered = if count > 0 { "covered" } else { "uncovered" };
-            let _ = place.set_attribute("data-line", covered);
-        }
-    });
-}
-
-async fn get(address: &str) -> Option<String> {
-    let response = JsFuture::from(window().fetch_with_str(address)).await.ok()?;
-    let response: Response = response.unchecked_into();
-    if !response.ok() {
-        return None;
+    if is_first {
+        spawn_local(async {
+            // The others of this moment come too.
+            pause(0).await;
+            fulfil(WAITING.take()).await;
+        });
     }
-    JsFuture::from(response.text().ok()?).await.ok()?.as_string()
+}
+
+async fn fulfil(wishes: Vec<Wish>) {
+    let mut files: Vec<String> = wishes.iter().map(|wish| wish.file.clone()).collect();
+    files.retain(|file| !file.is_empty());
+    files.sort_unstable();
+    files.dedup();
+    let route = around::route();
+    let is_opened = matches!(&route, Some(Route { scope: Scope::Opened(_), .. }));
+    // What the page looks at comes first.
+    let mut measured = match is_opened {
+        true => opened::files(&files, route.as_ref()).await,
+        false => relay::files(&files, route.as_ref()).await,
+    };
+    let missing: Vec<String> =
+        files.iter().filter(|file| !measured.iter().any(|(of, _)| of == *file)).cloned().collect();
+    if !missing.is_empty() {
+        measured.extend(match is_opened {
+            true => relay::files(&missing, route.as_ref()).await,
+            false => opened::files(&missing, route.as_ref()).await,
+        });
+    }
+    for Wish { place, file, line } in wishes {
+        if let Some((_, of)) = measured.iter().find(|(of, _)| *of == file) {
+            put(&place, of, line);
+        }
+    }
+}
+
+fn put(place: &Element, of: &Measured, line: u32) {
+    let at = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+    let text = at.and_then(|at| of.text.lines().nth(at)).unwrap_or_default().trim();
+    let count = of.lines.count(line);
+    if text.is_empty() && count.is_none() {
+        return;
+    }
+    let shown = count.map(|count| format!("{}× ", grouped(count))).unwrap_or_default();
+    let element = child(place, "code", "source-line");
+    element.set_text_content(Some(&format!("{shown}{text}")));
+    // The line does what its place does.
+    if let Ok(Some(button)) = place.query_selector(".at") {
+        on(&element, "click", move |_: MouseEvent| {
+            if let Some(button) = button.dyn_ref::<HtmlElement>() {
+                button.click();
+            }
+        });
+    }
+    if let Some(count) = count {
+        let covered = if count > 0 { "covered" } else { "uncovered" };
+        let _ = element.set_attribute("data-line", covered);
+        let title = if count > 0 { "Covered" } else { "Not covered" };
+        let _ = element.set_attribute("title", &format!("{title}: {} line {line}", of.lines.path));
+    }
+}
+
+/// Milliseconds of the clock.
+fn now() -> f64 {
+    Date::now()
+}
+
+async fn pause(millis: i32) {
+    let mut wait = |done: Function, _| {
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&done, millis);
+    };
+    let _ = JsFuture::from(Promise::new(&mut wait)).await;
 }

@@ -18,6 +18,9 @@ pub(crate) fn bind(desk: Desk) {
     });
     for (about, name) in About::ALL {
         let tab = by_id(&format!("tab-{name}"));
+        if about == About::Here {
+            shown(&tab, move || !flat.site().is_empty());
+        }
         flag(&tab, "aria-selected", move || flat.about.get() == Some(about));
         click(&tab, move || {
             // Choosing it again closes it.
@@ -27,6 +30,7 @@ pub(crate) fn bind(desk: Desk) {
         });
     }
     let is_open = move || flat.about.get().is_some();
+    shown(&by_id("table-hint"), move || flat.about.get().is_some_and(About::is_of_stacks));
     shown(&by_id("table"), is_open);
     shown(&by_id("table-close"), is_open);
     click(&by_id("table-close"), move || flat.about.set(None));
@@ -99,6 +103,17 @@ fn heads(desk: Desk, table: &Table) -> Vec<HtmlElement> {
     heads.collect()
 }
 
+/// What choosing a cell does, for people.
+fn title(pick: &Pick) -> &'static str {
+    match pick {
+        Pick::Place(_) => "Show this goroutine",
+        Pick::Words(_) => "Only goroutines that began with this function",
+        Pick::Region(_) => "Only goroutines that were in such a region",
+        Pick::Ran(_) => "Goroutines that had this function in a stack",
+        Pick::At(_) => "Goroutines that had this line in a stack",
+    }
+}
+
 fn row(desk: Desk, table: &Table, line: &Line) -> HtmlElement {
     let row = element("tr");
     for (at, (text, (_, numeric))) in line.cells.iter().zip(&table.columns).enumerate() {
@@ -106,10 +121,12 @@ fn row(desk: Desk, table: &Table, line: &Line) -> HtmlElement {
         if at == 0 && !line.shade.is_empty() {
             set(&child(&cell, "span", "swatch"), "data-shade", &line.shade);
         }
-        if at == 0 && line.pick != Pick::Nothing {
+        let pick = line.picks.iter().find(|(column, _)| *column as usize == at);
+        if let Some((_, pick)) = pick {
             let button = child(&cell, "button", "link");
             button.set_text_content(Some(text));
-            let pick = line.pick.clone();
+            set(&button, "title", title(pick));
+            let pick = pick.clone();
             click(&button, move || desk.flat.pick(desk, pick.clone()));
         } else {
             child(&cell, "span", "").set_text_content(Some(text));

@@ -66,6 +66,15 @@ pub(crate) fn bind(desk: Desk) {
             format!("{} of {} goroutines", grouped(shown.into()), grouped(all.into()))
         }
     });
+    let site = by_id("site");
+    shown(&site, move || !flat.site().is_empty() && desk.summary.with(Option::is_some));
+    text(&at(&site, "code"), move || flat.site());
+    attribute(&at(&site, "code"), "title", move || flat.filter.with(|filter| filter.at.clone()));
+    text(&at(&site, "span"), move || {
+        let (shown, all) = flat.shown.get();
+        format!("{} of {} goroutines", grouped(shown.into()), grouped(all.into()))
+    });
+    click(&at(&site, "button"), move || flat.show_anywhere());
     click(&by_id("fit"), move || desk.ask(&Ask::Key { key: "f".to_owned(), shift: false }));
     hover(desk);
 }

@@ -183,6 +183,11 @@ impl Desk {
 
     fn frame(&mut self, now: f64) {
         self.framed = false;
+        if let (Some(opened), View::Space) = (&self.opened, self.view) {
+            // What is filtered there stands out here.
+            let (wanted, version) = self.flat.wanted(opened);
+            self.space.want(wanted, version);
+        }
         if let (Some(opened), picture) = self.both()
             && picture.draw(opened, now)
         {

@@ -76,6 +76,9 @@ pub(crate) struct Space {
     told: Option<State>,
     told_at: f64,
     wants_picture: bool,
+    /// Which goroutines stand out, by number, and when that was said.
+    wanted: Option<Vec<bool>>,
+    wanted_of: u64,
 }
 
 /// What was computed of a trace, and for what.
@@ -129,6 +132,8 @@ impl Default for Space {
             told: None,
             told_at: 0.0,
             wants_picture: false,
+            wanted: None,
+            wanted_of: 0,
         }
     }
 }
@@ -247,6 +252,18 @@ impl Space {
         }
     }
 
+    /// These goroutines stand out from now on, or none in particular; `version` differs where they
+    /// do.
+    pub(crate) fn want(&mut self, wanted: Option<&[bool]>, version: u64) {
+        if self.wanted_of != version {
+            self.wanted_of = version;
+            self.wanted = wanted.map(<[bool]>::to_vec);
+            // They are drawn at once.
+            self.made.camera = None;
+            self.dirty = true;
+        }
+    }
+
     /// The graphics card is back.
     pub(crate) fn restore(&mut self) {
         self.renderer = None;
@@ -315,6 +332,9 @@ impl Space {
             Placed { trace, names: opened.names(), places: &made.places, groups: &made.groups };
         let budget = Budget::default();
         made.level = level::build(&placed, &view, &budget, &mut made.shades, &mut made.ribbons);
+        if let Some(wanted) = &self.wanted {
+            level::pale(&mut made.level, &made.groups, wanted);
+        }
         made.camera = Some((self.camera, self.size));
         made.at = now;
         if let Some(renderer) = &mut self.renderer {
@@ -400,8 +420,13 @@ impl Space {
             let Some((from, _)) = view.clip(top, bottom, 0.0) else { continue };
             let Some(spot) = view.spot(top + (bottom - top) * from) else { continue };
             let deep = trace.goroutine(Go(*index)).map_or(0, |goroutine| goroutine.depth);
-            // Creators before those that they create, and what is looked at before all.
+            // Creators before those that they create, what stands out before the rest, and what is
+            // looked at before all.
             let mut rank = spot.depth * (1.0 + 0.15 * f64::from(deep.min(6)));
+            let wanted = self.wanted.as_ref().and_then(|wanted| wanted.get(*index as usize));
+            if wanted == Some(&false) {
+                rank *= 16.0;
+            }
             if Some(*index) == self.chosen || self.hovered() == Some(*index) {
                 rank = -1.0;
             } else if trace.goroutine(Go(*index)).is_some_and(|goroutine| goroutine.id == 1) {

@@ -7,16 +7,19 @@ use coverage::Profile;
 use formats::{Notes, go_text};
 use frontend::open::frames::{self, About};
 use frontend::patch::layout;
+use frontend::session::model::hex;
 use frontend::session::patch;
-use js_sys::{Array, Uint8Array};
+use frontend::trace::lines::{FileLines, Lines};
+use js_sys::{Array, Float64Array, Uint8Array};
 use report::{Asset, Page, ReportError};
+use wasm_bindgen::JsValue;
 use wire::limits;
 
 use crate::input::{self, Sources};
 use crate::keep::Keep;
 use crate::opened::{self, Kept};
 use crate::reports::is_computed;
-use crate::{answer, fail, fetched, progress};
+use crate::{all, answer, fail, fetched, meant, progress, rules};
 
 /// A profile that is kept under an id, or that the page sent as text.
 async fn profile(id: &str, text: Option<String>) -> Result<Kept, String> {
@@ -64,6 +67,40 @@ pub(crate) async fn save(id: &str, text: Option<String>, sources: &Sources) {
         }
         Err(reason) => fail(&format!("There is no report: {reason}")),
     }
+}
+
+/// Tells of files, as a trace names them, what ran in them, and their text: in the profile of this
+/// id, or in any that is open where there is no id.
+pub(crate) async fn lines(id: &str, files: &Array) {
+    let keep = Keep::open().await;
+    let sources = match &keep {
+        Some(keep) => keep.sources().await,
+        None => Sources::default(),
+    };
+    let reports = all(keep.as_ref()).await;
+    let chosen = reports.all().filter(|kept| id.is_empty() || hex(&kept.about.id) == id);
+    let profiles: Vec<Lines> =
+        chosen.map(|kept| Lines::of(meant(kept).into_owned().profile)).collect();
+    let rules = rules();
+    let message = Array::of2(&"lines".into(), &(!profiles.is_empty()).into());
+    for file in files.iter().map(|file| file.as_string().unwrap_or_default()) {
+        let renamed = rules.renamed(&file);
+        let found = profiles.iter().find_map(|lines| Some((lines, lines.file(&renamed)?)));
+        let Some((lines, FileLines { path, counts })) = found else {
+            message.push(&JsValue::UNDEFINED);
+            continue;
+        };
+        let counts: Vec<f64> =
+            counts.iter().map(|count| count.map_or(f64::NAN, |count| count as f64)).collect();
+        let text = opened::text_of(lines.profile(), &sources, &path);
+        let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+        message.push(&Array::of3(
+            &path.into(),
+            &Float64Array::from(&counts[..]),
+            &text.map_or(JsValue::UNDEFINED, Into::into),
+        ));
+    }
+    answer(&message);
 }
 
 async fn made(kept: &Kept, sources: &Sources) -> Result<String, String> {

@@ -146,6 +146,7 @@ async fn work(job: Array) {
             let sources = input::Sources::of(&list(3), &list(4));
             looked::save(&text(1), job.get(2).as_string(), &sources).await;
         }
+        "lines" => looked::lines(&text(1), &list(2)).await,
         "forget diff" => {
             if let Some(keep) = Keep::open().await {
                 keep.forget_diff().await;
@@ -172,7 +173,7 @@ async fn work(job: Array) {
 }
 
 /// All that is kept, under the names that it has now.
-async fn all(keep: Option<&Keep>) -> Reports {
+pub(crate) async fn all(keep: Option<&Keep>) -> Reports {
     let sources = match keep {
         Some(keep) => keep.sources().await,
         None => input::Sources::default(),
@@ -180,7 +181,7 @@ async fn all(keep: Option<&Keep>) -> Reports {
     Reports::kept(keep, &[], &sources, &rules()).await
 }
 
-fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     RULES.with_borrow(Clone::clone)
 }
 
@@ -205,7 +206,7 @@ fn send(kept: &Kept) {
 }
 
 /// What is meant of a profile: all, or what ran in the test that is looked at.
-fn meant(kept: &Kept) -> Cow<'_, Kept> {
+pub(crate) fn meant(kept: &Kept) -> Cow<'_, Kept> {
     LOOK.with_borrow(|look| match test_of(kept, look) {
         Some(test) => Cow::Owned(opened::only(kept, test)),
         None => Cow::Borrowed(kept),

@@ -39,6 +39,12 @@ impl Rules {
         }
         (Self { remaps, ignore_case }, odd)
     }
+
+    /// A name by these rules.
+    pub(crate) fn renamed(&self, name: &str) -> String {
+        let renamed = self.remaps.iter().find_map(|rule| rule.apply(name));
+        renamed.unwrap_or_else(|| name.to_owned())
+    }
 }
 
 /// What is open, by name; what was computed last.

@@ -7,8 +7,8 @@
 //! the shaders know the time, and leave out what comes later.
 //!
 //! ```text
-//! segment := node u32 · begin f32 · end f32 · shade 0..4 | RIBBON | lanes 8..20, 20..32
-//! link    := from u32 · to u32 · time f32 · kind 0..4 | weight 8..16
+//! segment := node u32 · begin f32 · end f32 · shade 0..4 | RIBBON | PALE | lanes 8..20, 20..32
+//! link    := from u32 · to u32 · time f32 · kind 0..4 | PALE | weight 8..16
 //! ```
 //!
 //! A node is an index of [`Level::nodes`]. Times are nanoseconds since [`Level::base`].
@@ -27,6 +27,9 @@ use crate::trace::colors::{Shade, Shades};
 
 /// Flag of a segment that is part of a ribbon.
 pub const RIBBON: u32 = 1 << 4;
+
+/// Flag of what is not of those that are wanted.
+pub const PALE: u32 = 1 << 5;
 
 /// Lanes that a ribbon is wide.
 pub const LANES: f64 = 4_095.0;
@@ -186,6 +189,24 @@ pub fn build(
     }
     links(placed, budget, &open, &seen, &mut level);
     level
+}
+
+/// Makes pale what no goroutine has a part in that is wanted, by number.
+pub fn pale(level: &mut Level, groups: &Groups, wanted: &[bool]) {
+    let one = |index: u32| wanted.get(index as usize).copied().unwrap_or(true);
+    let mut nodes: Vec<bool> = (0_u32..).zip(&groups.of).map(|(index, _)| one(index)).collect();
+    for group in &groups.groups {
+        let any = group.members.iter().any(|index| one(*index));
+        nodes.extend([any, any]);
+    }
+    let is_wanted = |node: u32| nodes.get(node as usize).copied().unwrap_or(true);
+    for segment in level.segments.iter_mut().filter(|segment| !is_wanted(segment[0])) {
+        segment[3] |= PALE;
+    }
+    let links = level.links.iter_mut();
+    for link in links.filter(|link| !is_wanted(link[0]) && !is_wanted(link[1])) {
+        link[3] |= PALE;
+    }
 }
 
 /// The node of a group's middle.
@@ -614,6 +635,32 @@ mod tests {
         let created = level.links.iter().filter(|link| link[3] & 15 == CREATED).count();
         assert_eq!((created, level.links.len() - created), (19, 57));
         assert_eq!((level.wakes, level.shown), (57, 57));
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_pale() {
+        let made = Made::new(3_000, 2);
+        for budget in [Budget::default(), Budget { lines: 100, ..Budget::default() }] {
+            let mut level = made.build(fitted(), budget);
+            let before = level.clone();
+            pale(&mut level, &made.groups, &vec![true; 3_000]);
+            assert_eq!(level, before);
+            let mut wanted = vec![false; 3_000];
+            wanted[1] = true;
+            pale(&mut level, &made.groups, &wanted);
+            let group = node_of_group(&made.trace, made.groups.of[1]);
+            let mut bright: Vec<u32> = level
+                .segments
+                .iter()
+                .filter(|segment| segment[3] & PALE == 0)
+                .map(|segment| segment[0])
+                .collect();
+            bright.dedup();
+            assert!(bright == [1] || bright == [group], "{bright:?}");
+            let is_of = |link: &&[u32; 4]| link[..2].iter().any(|end| *end == bright[0]);
+            let links = level.links.iter().filter(|link| link[3] & PALE == 0);
+            assert!(links.clone().count() > 0 && links.clone().all(|link| is_of(&link)));
+        }
     }
 
     #[test]

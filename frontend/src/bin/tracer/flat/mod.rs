@@ -15,12 +15,14 @@ use std::collections::BTreeSet;
 
 use frontend::trace::colors::{Shade, Shades};
 use frontend::trace::filter::Filter;
+use frontend::trace::joined;
 use frontend::trace::messages::{FlatAsk, FlatTell, Look, Pointer, Tell, Wheel};
 use frontend::trace::raster::{Frame, Palette};
 use frontend::trace::rows::{Order, Rows};
-use frontend::trace::tables;
+use frontend::trace::tables::{self, Scope};
 use frontend::trace::window::{Stage, Window};
 use gotrace::StringId;
+use gotrace::joined::{Joined, Seen};
 use gotrace::trace::Go;
 use wasm_bindgen::JsCast;
 use web_sys::{OffscreenCanvas, OffscreenCanvasRenderingContext2d};
@@ -51,6 +53,10 @@ pub(crate) struct Flat {
     open: BTreeSet<StringId>,
     filter: Filter,
     wanted: Vec<bool>,
+    /// The stacks of a revision of the trace, once somebody has asked for them.
+    joined: Option<(u64, Joined)>,
+    /// Who was where the filter says.
+    here: Vec<(Go, Seen)>,
     rows: Rows,
     shades: Shades,
     palette: Palette,
@@ -84,6 +90,8 @@ impl Default for Flat {
             open: BTreeSet::new(),
             filter: Filter::default(),
             wanted: Vec::new(),
+            joined: None,
+            here: Vec::new(),
             rows: Rows::default(),
             shades: Shades::default(),
             palette: Palette::new(false, [true; Shade::COUNT]),
@@ -127,6 +135,8 @@ impl Picture for Flat {
     fn open(&mut self) {
         self.rows = Rows::default();
         self.wanted.clear();
+        self.joined = None;
+        self.here.clear();
         self.open.clear();
         self.shades = Shades::default();
         self.known = None;
@@ -194,6 +204,12 @@ impl Flat {
                     self.refresh(opened);
                 }
             }
+            FlatAsk::There(at) => {
+                let there = opened
+                    .filter(|_| !at.is_empty())
+                    .map(|opened| joined::there(opened.names(), self.join(opened), &at));
+                tell(&Tell::Flat(FlatTell::There(there)));
+            }
             FlatAsk::Leave => self.choose(None),
             FlatAsk::Look(look) => {
                 self.all = look.is_none();
@@ -204,9 +220,18 @@ impl Flat {
             FlatAsk::Table { about, sort } => {
                 if let Some(opened) = opened {
                     self.refresh(opened);
-                    let table =
-                        tables::table(opened.names(), &opened.trace, &self.wanted, about, sort);
-                    tell(&Tell::Flat(FlatTell::Table(table)));
+                    if about.is_of_stacks() {
+                        self.join(opened);
+                    }
+                    let none = Joined::default();
+                    let scope = Scope {
+                        names: opened.names(),
+                        trace: &opened.trace,
+                        wanted: &self.wanted,
+                        joined: self.joined.as_ref().map_or(&none, |(_, joined)| joined),
+                        here: &self.here,
+                    };
+                    tell(&Tell::Flat(FlatTell::Table(tables::table(&scope, about, sort))));
                 }
             }
         }
@@ -226,7 +251,12 @@ impl Flat {
         }
         self.known = Some(opened.revision);
         let (names, trace) = (opened.names(), &opened.trace);
-        self.wanted = self.filter.apply(names, trace, &mut self.shades);
+        let filter = self.filter.clone();
+        let at_place = !(filter.ran.is_empty() && filter.at.is_empty());
+        let joined = at_place.then(|| self.join(opened));
+        let here = joined.and_then(|joined| joined::here(names, joined, &filter));
+        self.wanted = self.filter.apply(names, trace, &mut self.shades, here.as_deref());
+        self.here = here.unwrap_or_default();
         let wanted = &self.wanted;
         self.rows = Rows::new(trace, self.order, &self.open, |go: Go| {
             go.index().is_some_and(|at| wanted.get(at).copied().unwrap_or(true))
@@ -250,6 +280,19 @@ impl Flat {
             }));
         }
         self.fulfil(opened);
+    }
+
+    /// The stacks of all goroutines.
+    fn join(&mut self, opened: &Opened) -> &Joined {
+        let known = self.joined.take().filter(|(revision, _)| *revision == opened.revision);
+        let known = known.unwrap_or_else(|| (opened.revision, Joined::of(&opened.trace)));
+        &self.joined.insert(known).1
+    }
+
+    /// Which goroutines are wanted, where not all are, and a number that differs when others are.
+    pub(crate) fn wanted(&mut self, opened: &Opened) -> (Option<&[bool]>, u64) {
+        self.refresh(opened);
+        ((!self.filter.is_empty()).then_some(&*self.wanted), self.version)
     }
 
     /// Width of the column with the rows' names.

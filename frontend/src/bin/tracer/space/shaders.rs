@@ -45,6 +45,8 @@ void main() {
   uint shade = a_item.w & 7u;
   bool ribbon = (a_item.w & 16u) != 0u;
   vec2 look = u_look[shade];
+  // What is not wanted.
+  if ((a_item.w & 32u) != 0u) look *= vec2(0.6, 0.14);
   float last = float(gl_VertexID >> 1);
   float side = float(gl_VertexID & 1) * 2.0 - 1.0;
   vec2 place = node(a_item.x);
@@ -154,6 +156,7 @@ void main() {
   float rest = created ? min(0.8, u_rest.x * 3.0) : max(u_rest.x, clamp(weight / 90.0, 0.0, 0.7) * 0.7);
   float alpha = bright * max(rest, fresh);
   if (some) alpha = chosen ? max(alpha, 0.95) : alpha * 0.35;
+  if ((a_item.w & 32u) != 0u) alpha *= 0.15;
   if (weight > 1.0) alpha *= 0.35 + weight / 180.0;
   float line = 1.1 + fresh * 0.7 + (chosen ? 0.8 : 0.0) + weight / 50.0;
   line *= u_ratio * u_rest.y;
