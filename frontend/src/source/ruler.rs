@@ -108,10 +108,11 @@ impl Ruler {
         let Ok(Some(style)) = window().get_computed_style(canvas) else { return false };
         let color =
             |name| style.get_property_value(name).unwrap_or_default().trim_ascii().to_owned();
+        // Those of its own that nothing else uses: a variable would not say which theme's it is.
         let colors = Colors {
-            covered: color("--covered"),
-            partial: color("--partial"),
-            uncovered: color("--uncovered"),
+            covered: color("color"),
+            partial: color("outline-color"),
+            uncovered: color("caret-color"),
             glow: color("--glow"),
         };
         let changed = colors != self.colors;

@@ -369,13 +369,29 @@ fn lean(js: &str, names: &Names) -> String {
     out
 }
 
-/// A style sheet without its comments and indentation.
+/// A style sheet without its comments, and blanks where it doesn't need them.
 fn lean_style(element: &Element, root: &Path) -> Result<String, String> {
     let link = attribute(element, "href").ok_or("a style has no href")?;
     let css = fs::read_to_string(root.join("frontend").join(link));
     let css = without(&css.map_err(|error| format!("{link}: {error}"))?, "/*", "*/");
-    let lines = css.lines().map(str::trim).filter(|line| !line.is_empty());
-    Ok(lines.flat_map(|line| [line, "\n"]).collect())
+    let between_texts = css.split('"').enumerate();
+    let lean = between_texts.map(|(at, part)| if at % 2 == 0 { tight(part) } else { part.into() });
+    Ok(lean.collect::<Vec<_>>().join("\""))
+}
+
+/// A part of a style sheet that is no text, without blanks around what separates.
+fn tight(css: &str) -> String {
+    let mut out = String::new();
+    for word in css.split_whitespace() {
+        let joins = |end: Option<char>| end.is_none_or(|end| "{};,".contains(end));
+        // A colon with a blank behind it ends the name of a property.
+        let is_apart = !joins(out.chars().last()) && !joins(word.chars().next());
+        if is_apart && !out.ends_with(':') {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 /// A text without what lies between these two, and without them.
