@@ -2,7 +2,7 @@
 //! woke whom is what the programs did.
 
 use gotrace::trace::Edge;
-use gotrace::{Trace, Wake};
+use gotrace::{Reader, Trace, Wake};
 use tests::has_go;
 use tests::traces::{self, Told};
 
@@ -76,6 +76,38 @@ fn pieces_of_any_size_come_to_the_same_as_the_whole() {
             let told = traces::read_pieces(bytes.chunks(size));
             let told = told.unwrap_or_else(|error| panic!("{name}: {error}"));
             check_equal(&format!("{name} by {size}"), &told, &facts);
+        }
+    }
+}
+
+#[test]
+fn events_told_a_few_at_a_time_are_those_told_at_once() {
+    for (name, bytes, _) in traces::fixtures() {
+        let mut expected = Vec::new();
+        let mut reader = Reader::new();
+        reader.push(&bytes, |_, event| expected.push(*event)).unwrap();
+        reader.finish(|_, event| expected.push(*event)).unwrap();
+        for (most, size) in [(1, 4096), (10, 1000), (1000, 100_000)] {
+            let mut told = Vec::new();
+            let mut reader = Reader::new();
+            let mut tell = |reader: &mut Reader| {
+                loop {
+                    let before = told.len();
+                    let more = reader.tell(most, |_, event| told.push(*event)).unwrap();
+                    // One that switches from a coroutine to another is told as three.
+                    assert!(told.len() <= before + 3 * most + 1, "{name}: {most} of {size}");
+                    if !more {
+                        break;
+                    }
+                }
+            };
+            for piece in bytes.chunks(size) {
+                reader.add(piece);
+                tell(&mut reader);
+            }
+            reader.end();
+            tell(&mut reader);
+            assert_eq!(told, expected, "{name}: {most} of {size}");
         }
     }
 }

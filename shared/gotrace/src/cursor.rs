@@ -3,8 +3,8 @@
 /// Reads forwards through bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
+    length: usize,
 }
 
 /// The bytes end before the value does, or it has more than 64 bits.
@@ -12,43 +12,65 @@ pub(crate) struct Cursor<'a> {
 pub(crate) struct Short;
 
 impl<'a> Cursor<'a> {
+    #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { rest: bytes, length: bytes.len() }
     }
 
+    #[inline]
     pub(crate) fn at(&self) -> usize {
-        self.at
+        self.length - self.rest.len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.at >= self.bytes.len()
+        self.rest.is_empty()
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self) -> Result<u8, Short> {
-        let byte = *self.bytes.get(self.at).ok_or(Short)?;
-        self.at += 1;
-        Ok(byte)
+        let (byte, rest) = self.rest.split_first().ok_or(Short)?;
+        self.rest = rest;
+        Ok(*byte)
     }
 
     pub(crate) fn take(&mut self, count: u64) -> Result<&'a [u8], Short> {
         let count = usize::try_from(count).map_err(|_| Short)?;
-        let end = self.at.checked_add(count).ok_or(Short)?;
-        let taken = self.bytes.get(self.at..end).ok_or(Short)?;
-        self.at = end;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(Short)?;
+        self.rest = rest;
         Ok(taken)
     }
 
     /// An unsigned LEB128 of at most ten bytes, padded or not.
     #[inline]
     pub(crate) fn uleb(&mut self) -> Result<u64, Short> {
-        let first = *self.bytes.get(self.at).ok_or(Short)?;
-        if first < 0x80 {
-            self.at += 1;
-            return Ok(u64::from(first));
+        let Some(word) = self.rest.first_chunk() else {
+            return self.long_uleb();
+        };
+        let word = u64::from_le_bytes(*word);
+        if word & 0x80 == 0 {
+            self.skip(1);
+            return Ok(word & 0x7f);
         }
-        self.long_uleb()
+        // All bytes at once, since what length comes next is hard to foresee: the first byte
+        // without its highest bit is the last one, and the bits of those before it move together.
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends == 0 {
+            return self.long_uleb();
+        }
+        self.skip(ends.trailing_zeros() as usize / 8 + 1);
+        let word = word & (ends ^ (ends - 1));
+        let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+        let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
+        Ok(word & 0x0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4)
     }
 
+    #[inline]
+    fn skip(&mut self, count: usize) {
+        self.rest = self.rest.get(count..).unwrap_or(&[]);
+    }
+
+    #[cold]
     fn long_uleb(&mut self) -> Result<u64, Short> {
         let mut value = 0_u64;
         for shift in (0..70).step_by(7) {
@@ -82,5 +104,29 @@ mod tests {
         assert_eq!(Cursor::new(&larger).uleb(), Err(Short));
         assert_eq!(Cursor::new(&[0x80; 11]).uleb(), Err(Short));
         assert_eq!(Cursor::new(&[0x80, 0x80]).uleb(), Err(Short));
+    }
+
+    #[test]
+    fn integers_are_the_same_whatever_follows() {
+        for bits in 0..64 {
+            for value in
+                [1_u64 << bits, u64::MAX >> bits, (u64::MAX >> bits) & 0x5555_5555_5555_5555]
+            {
+                let mut bytes = Vec::new();
+                let mut rest = value;
+                while rest > 0x7f {
+                    bytes.push(0x80 | u8::try_from(rest & 0x7f).unwrap());
+                    rest >>= 7;
+                }
+                bytes.push(u8::try_from(rest).unwrap());
+                let length = bytes.len();
+                for after in [&[][..], &[0xff; 12], &[0; 12]] {
+                    let all = [&bytes[..length], after].concat();
+                    let mut cursor = Cursor::new(&all);
+                    assert_eq!((cursor.uleb(), cursor.at()), (Ok(value), length));
+                }
+                assert_eq!(Cursor::new(&bytes[..length - 1]).uleb(), Err(Short));
+            }
+        }
     }
 }

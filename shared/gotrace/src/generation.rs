@@ -285,6 +285,10 @@ pub(crate) struct Tables {
     pub(crate) clock: Option<Clock>,
     frequency: u64,
     nanoseconds_per_tick: f64,
+    /// The same as an integer, and the ticks up to which that gives the same times; 0 of them where
+    /// it is no integer.
+    whole_per_tick: u64,
+    whole_ticks: u64,
     strings: Ids,
     stacks: Ids,
     /// A string or a stack was asked for that is not there.
@@ -295,12 +299,19 @@ impl Tables {
     /// Tables of so many bytes. Their ids count from 1, unless the file is damaged.
     fn new(frequency: u64, bytes: u64) -> Self {
         let most = bytes.clamp(limits::FEW_IDS, limits::TABLE_IDS);
+        let nanoseconds_per_tick = 1.0 / (frequency as f64 / 1e9);
+        let whole_per_tick = 1_000_000_000 / frequency;
+        let is_whole = whole_per_tick as f64 == nanoseconds_per_tick;
+        // Up to 2^53 a float holds each integer.
+        let whole_ticks = if is_whole { (1 << 53) / whole_per_tick } else { 0 };
         Self {
             samples: Vec::new(),
             begin: 0,
             clock: None,
             frequency,
-            nanoseconds_per_tick: 1.0 / (frequency as f64 / 1e9),
+            nanoseconds_per_tick,
+            whole_per_tick,
+            whole_ticks,
             strings: Ids::below(most),
             stacks: Ids::below(most),
             lacks: Cell::new(false),
@@ -311,6 +322,9 @@ impl Tables {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the fraction goes, as in Go's reader")]
     pub(crate) fn nanoseconds(&self, ticks: u64) -> i64 {
+        if ticks < self.whole_ticks {
+            return (ticks * self.whole_per_tick).cast_signed();
+        }
         (ticks as f64 * self.nanoseconds_per_tick) as i64
     }
 

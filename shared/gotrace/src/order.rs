@@ -7,11 +7,11 @@
 use crate::cursor::Cursor;
 use crate::error::Losses;
 use crate::event::{Event, NONE, What};
-use crate::generation::{Generation, Lane, Sample, Tables};
+use crate::generation::{Generation, Sample, Tables};
 use crate::limits;
 use crate::names::StackId;
-use crate::raw::{self, Kind, Raw, Unread};
-use crate::scheduler::{Scene, Scheduler, Slot, Step};
+use crate::raw::{self, Raw, Unread};
+use crate::scheduler::{self, Scene, Scheduler, Slot, Step};
 use crate::sort;
 
 /// Orders the generations of one trace.
@@ -20,13 +20,16 @@ pub(crate) struct Order {
     scheduler: Scheduler,
     syncs: u32,
     last: i64,
-    out: Vec<Event>,
+    first_generation: Option<u64>,
+    /// Events that are in order and were not told yet.
+    pub(crate) out: Vec<Event>,
     /// What was met in the file, by type.
     pub(crate) counts: Box<raw::Counts>,
 }
 
 /// A generation as it is read: its batches, the reader's buffer that holds them, where that
 /// starts in the file, and its tables.
+#[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) generation: &'a Generation,
     pub(crate) buffer: &'a [u8],
@@ -34,15 +37,29 @@ pub(crate) struct Source<'a> {
     pub(crate) tables: &'a Tables,
 }
 
+/// A generation some of whose events are in order.
+#[derive(Debug)]
+pub(crate) struct Run {
+    lines: Vec<Line>,
+    heap: Heap,
+    /// Samples told so far.
+    samples: usize,
+    /// Attempts to place events that may still be made.
+    tries: usize,
+}
+
 /// What is left of a thread's events.
-struct Line<'a> {
-    lane: &'a Lane,
+#[derive(Debug)]
+struct Line {
+    /// Index of its lane in the generation.
+    lane: usize,
     thread: Slot,
+    /// The batch after the current one.
     batch: usize,
-    /// Offset in the batch of `next`, and of what comes after it.
+    /// Offset in the buffer of `next`, of what comes after it, and of the batch's end.
     from: usize,
     at: usize,
-    last: i64,
+    end: usize,
     next: Raw,
 }
 
@@ -52,240 +69,280 @@ impl Order {
             scheduler: Scheduler::new(),
             syncs: 0,
             last: 0,
+            first_generation: None,
             out: Vec::new(),
             counts: Box::new([0; 256]),
         }
     }
 
-    /// Tells a generation's events.
-    pub(crate) fn run(
-        &mut self,
-        source: &Source<'_>,
-        losses: &mut Losses,
-        sink: &mut impl FnMut(&Event),
-    ) {
-        self.sync(source.tables.begin, sink);
-        let mut lines = self.lines(source, losses);
-        let mut heap = Heap::default();
-        for at in 0..lines.len() {
-            heap.insert(&lines, at);
+    /// Begins with a generation.
+    pub(crate) fn begin(&mut self, source: Source<'_>, losses: &mut Losses) -> Run {
+        self.sync(source.tables.begin);
+        let mut run = Run {
+            lines: Vec::with_capacity(source.generation.lanes.len()),
+            heap: Heap::default(),
+            samples: 0,
+            tries: limits::TRIES_PER_EVENT.saturating_mul(1024),
+        };
+        for lane in 0..source.generation.lanes.len() {
+            let next = Raw::NONE;
+            let mut line =
+                Line { lane, thread: Slot::NONE, batch: 0, from: 0, at: 0, end: 0, next };
+            if line.advance(source, losses, &mut self.counts) {
+                run.heap.insert(line.next.time, run.lines.len());
+                run.lines.push(line);
+            }
         }
-        let mut samples = source.tables.samples.iter().peekable();
-        let mut tries = limits::TRIES_PER_EVENT.saturating_mul(1024);
-        while samples.peek().is_some() || !heap.0.is_empty() {
-            let first = heap.0.first().and_then(|at| lines.get(*at)).map(|line| line.next.time);
-            if let Some(sample) =
-                samples.next_if(|sample| first.is_none_or(|time| sample.time < time))
+        if !run.lines.is_empty() {
+            self.first_generation.get_or_insert(source.generation.number);
+        }
+        run
+    }
+
+    /// Brings so many more events of a generation in order. Returns whether some are left.
+    pub(crate) fn go_on(
+        &mut self,
+        run: &mut Run,
+        source: Source<'_>,
+        losses: &mut Losses,
+        most: usize,
+    ) -> bool {
+        let Run { lines, heap, samples, tries } = run;
+        let mut left = most;
+        while left > 0 {
+            let first = heap.first();
+            let sample = source.tables.samples.get(*samples);
+            if let Some(sample) = sample
+                && first.is_none_or(|(time, _)| sample.time < time)
             {
-                self.sample(sample, source.tables, sink);
+                *samples += 1;
+                left -= 1;
+                self.sample(sample, source.tables);
                 continue;
             }
-            let place = self.choose(&mut heap, &mut lines, source, &mut tries, losses);
-            tries = tries.saturating_add(limits::TRIES_PER_EVENT);
-            // Almost always one.
-            for at in 0..self.out.len() {
-                if let Some(event) = self.out.get(at) {
-                    self.tell(*event, sink);
+            let Some((_, top)) = first else { return false };
+            let Some(line) = lines.get_mut(top) else { return false };
+            // A thread goes on as long as its events are the earliest.
+            let until = heap.second().min(sample.map_or(i64::MAX, |sample| sample.time));
+            let mut place = 0;
+            let more = loop {
+                left -= 1;
+                *tries = tries.saturating_add(limits::TRIES_PER_EVENT);
+                let step = self.attempt(line, source);
+                if step != Step::Done {
+                    let at;
+                    (place, at) = self.choose(heap, lines, step, source, tries, losses);
+                    let Some(line) = lines.get_mut(at) else { return false };
+                    break line.advance(source, losses, &mut self.counts).then_some(line.next.time);
                 }
-            }
-            self.out.clear();
-            let more = heap
-                .0
-                .get(place)
-                .and_then(|at| lines.get_mut(*at))
-                .is_some_and(|line| line.advance(source, losses, &mut self.counts));
-            if more {
-                heap.update(&lines, place);
-            } else {
-                heap.remove(&lines, place);
+                if !line.advance(source, losses, &mut self.counts) {
+                    break None;
+                }
+                if line.next.time > until || left == 0 {
+                    break Some(line.next.time);
+                }
+            };
+            match more {
+                Some(time) => heap.update(place, time),
+                None => heap.remove(place),
             }
         }
+        !heap.0.is_empty() || *samples < source.tables.samples.len()
     }
 
     /// Tells that a generation begins or, after the last, that the trace ends.
-    pub(crate) fn sync(&mut self, time: i64, sink: &mut impl FnMut(&Event)) {
+    fn sync(&mut self, time: i64) {
         self.syncs = self.syncs.saturating_add(1);
         let what = What::Sync(self.syncs);
         let stack = StackId::NONE;
-        self.tell(Event { time, goroutine: NONE, proc: NONE, thread: NONE, stack, what }, sink);
+        let event = Event { time, goroutine: NONE, proc: NONE, thread: NONE, stack, what };
+        scheduler::tell(&mut self.out, &mut self.last, event);
     }
 
     /// Tells the end of the trace.
-    pub(crate) fn end(&mut self, sink: &mut impl FnMut(&Event)) {
-        self.sync(self.last, sink);
+    pub(crate) fn end(&mut self) {
+        self.sync(self.last);
     }
 
-    fn lines<'a>(&mut self, source: &Source<'a>, losses: &mut Losses) -> Vec<Line<'a>> {
-        let mut lines = Vec::with_capacity(source.generation.lanes.len());
-        for lane in &source.generation.lanes {
-            let next = Raw { kind: Kind::ProcStop, time: 0, args: [0; 4] };
-            let mut line =
-                Line { lane, thread: Slot::NONE, batch: 0, from: 0, at: 0, last: 0, next };
-            if line.advance(source, losses, &mut self.counts) {
-                lines.push(line);
-            }
-        }
-        lines
-    }
-
-    /// Places one event into `self.out`, or gives it up. Returns the place in the heap of the
-    /// thread whose event it was.
+    /// Places the event of another thread than the first, or makes that of the first one fit, or
+    /// gives it up. Returns the place in the heap of the thread whose event it was, and its line.
+    #[inline(never)]
     fn choose(
         &mut self,
         heap: &mut Heap,
-        lines: &mut [Line<'_>],
-        source: &Source<'_>,
+        lines: &mut [Line],
+        step: Step,
+        source: Source<'_>,
         tries: &mut usize,
         losses: &mut Losses,
-    ) -> usize {
-        let mut place = 0;
-        let mut step = self.attempt(heap, lines, place, source);
+    ) -> (usize, usize) {
         if step == Step::Wait && *tries > heap.0.len() {
-            heap.sort(lines);
-            for other in 1..heap.0.len() {
+            heap.sort();
+            for (place, (_, at)) in heap.0.iter().enumerate().skip(1) {
                 *tries -= 1;
-                if self.attempt(heap, lines, other, source) == Step::Done {
-                    (place, step) = (other, Step::Done);
-                    break;
+                let Some(line) = lines.get_mut(*at) else { continue };
+                if self.attempt(line, source) == Step::Done {
+                    return (place, *at);
                 }
             }
         }
-        if step != Step::Done {
-            let number = source.generation.number;
-            if let Some(line) = heap.0.get(place).and_then(|at| lines.get(*at)) {
-                if losses.by_clock == 0 && losses.events == 0 {
-                    let what = "events are missing or contradict each other; \
-                                from here on some are in the order of their clocks alone";
-                    losses.tell(line.byte(source), number, what);
-                }
-                let mut scene =
-                    Scene { generation: number, tables: source.tables, out: &mut self.out };
-                if self.scheduler.force(&line.next, line.thread, &mut scene) {
-                    losses.by_clock = losses.by_clock.saturating_add(1);
-                } else {
-                    losses.events = losses.events.saturating_add(1);
-                    self.out.clear();
-                }
+        let first = heap.first().map_or(usize::MAX, |(_, at)| at);
+        if let Some(line) = lines.get(first) {
+            if losses.by_clock == 0 && losses.events == 0 {
+                let what = "events are missing or contradict each other; \
+                            from here on some are in the order of their clocks alone";
+                losses.tell(line.byte(source), source.generation.number, what);
+            }
+            let told = (self.out.len(), self.last);
+            let (scheduler, mut scene) = self.scene(source);
+            if scheduler.force(&line.next, line.thread, &mut scene) {
+                losses.by_clock = losses.by_clock.saturating_add(1);
+            } else {
+                losses.events = losses.events.saturating_add(1);
+                self.out.truncate(told.0);
+                self.last = told.1;
             }
         }
-        place
+        (0, first)
     }
 
     #[inline]
-    fn attempt(
-        &mut self,
-        heap: &Heap,
-        lines: &mut [Line<'_>],
-        place: usize,
-        source: &Source<'_>,
-    ) -> Step {
-        let Some(line) = heap.0.get(place).and_then(|at| lines.get_mut(*at)) else {
-            return Step::Broken;
-        };
+    fn attempt(&mut self, line: &mut Line, source: Source<'_>) -> Step {
         // A thread is known to the scheduler from the first attempt on, as in Go's reader.
         if line.thread.is_none() {
-            line.thread = self.scheduler.thread(line.lane.thread);
+            let lane = source.generation.lanes.get(line.lane);
+            line.thread = self.scheduler.thread(lane.map_or(NONE, |lane| lane.thread));
         }
-        let number = source.generation.number;
-        let mut scene = Scene { generation: number, tables: source.tables, out: &mut self.out };
-        self.scheduler.place(&line.next, line.thread, &mut scene)
+        let (scheduler, mut scene) = self.scene(source);
+        scheduler.place(&line.next, line.thread, &mut scene)
     }
 
-    fn sample(&mut self, sample: &Sample, tables: &Tables, sink: &mut impl FnMut(&Event)) {
+    #[inline]
+    fn scene<'a>(&'a mut self, source: Source<'a>) -> (&'a mut Scheduler, Scene<'a>) {
+        let generation = source.generation.number;
+        let scene = Scene {
+            generation,
+            first: self.first_generation == Some(generation),
+            tables: source.tables,
+            last: &mut self.last,
+            out: &mut self.out,
+        };
+        (&mut self.scheduler, scene)
+    }
+
+    fn sample(&mut self, sample: &Sample, tables: &Tables) {
         let Sample { time, thread, proc, goroutine, stack } = *sample;
         let stack = tables.stack(stack);
-        self.tell(Event { time, goroutine, proc, thread, stack, what: What::Sample }, sink);
-    }
-
-    /// Hands on an event. Time never stands still, whatever the clocks say.
-    #[inline]
-    fn tell(&mut self, mut event: Event, sink: &mut impl FnMut(&Event)) {
-        if event.time <= self.last {
-            event.time = self.last.saturating_add(1);
-        }
-        self.last = event.time;
-        sink(&event);
+        let event = Event { time, goroutine, proc, thread, stack, what: What::Sample };
+        scheduler::tell(&mut self.out, &mut self.last, event);
     }
 }
 
-impl Line<'_> {
-    /// Where the next event is in the file.
-    fn byte(&self, source: &Source<'_>) -> u64 {
-        let batch = self.lane.batches.get(self.batch).map_or(0, |(_, place)| place.start);
-        source.base.saturating_add(batch.saturating_add(self.from) as u64)
+impl Line {
+    /// Where its next event is in the file.
+    fn byte(&self, source: Source<'_>) -> u64 {
+        source.base.saturating_add(self.from as u64)
     }
 
     /// Reads the thread's next event; false if there is none.
+    #[inline(always)]
     fn advance(
         &mut self,
-        source: &Source<'_>,
+        source: Source<'_>,
         losses: &mut Losses,
         counts: &mut raw::Counts,
     ) -> bool {
-        while let Some((ticks, place)) = self.lane.batches.get(self.batch) {
-            let bytes = source.buffer.get(place.clone()).unwrap_or(&[]);
-            if self.at == 0 {
-                self.last = source.tables.nanoseconds(*ticks);
-            }
-            let mut cursor = Cursor::new(bytes.get(self.at..).unwrap_or(&[]));
-            if !cursor.is_empty() {
-                match raw::event(&mut cursor) {
-                    Ok((kind, ticks, args)) => {
-                        self.last = self.last.saturating_add(source.tables.nanoseconds(ticks));
-                        self.next = Raw { kind, time: self.last, args };
-                        self.from = self.at;
-                        self.at += cursor.at();
-                        raw::count(counts, kind as u8);
-                        return true;
-                    }
-                    Err(why) => {
-                        let byte = source.base.saturating_add((place.start + self.at) as u64);
-                        let what = match why {
-                            Unread::Cut => {
-                                "an event breaks off; what is left of its batch is lost".into()
-                            }
-                            Unread::Type(kind) => format!(
-                                "{kind} is the type of no event; what is left of its batch is lost"
-                            ),
-                        };
-                        let left = bytes.len().saturating_sub(self.at);
-                        losses.bytes = losses.bytes.saturating_add(left as u64);
-                        losses.tell(byte, source.generation.number, what);
-                    }
+        loop {
+            let mut bytes = Cursor::new(source.buffer.get(self.at..self.end).unwrap_or(&[]));
+            if bytes.is_empty() {
+                if self.next_batch(source) {
+                    continue;
                 }
+                return false;
             }
-            self.batch += 1;
-            self.at = 0;
+            match self.next.read_next(&mut bytes, |ticks| source.tables.nanoseconds(ticks)) {
+                Ok(()) => {
+                    raw::count(counts, self.next.kind as u8);
+                    self.from = self.at;
+                    self.at += bytes.at();
+                    return true;
+                }
+                Err(why) => self.break_off(why, source, losses),
+            }
         }
-        false
+    }
+
+    /// Goes on with the thread's next batch, if there is one.
+    #[cold]
+    fn next_batch(&mut self, source: Source<'_>) -> bool {
+        let lane = source.generation.lanes.get(self.lane);
+        let Some((ticks, place)) = lane.and_then(|lane| lane.batches.get(self.batch)) else {
+            return false;
+        };
+        self.batch += 1;
+        (self.at, self.end) = (place.start, place.end);
+        self.next.time = source.tables.nanoseconds(*ticks);
+        true
+    }
+
+    /// Gives up what is left of a batch in which there is no event.
+    #[cold]
+    fn break_off(&mut self, why: Unread, source: Source<'_>, losses: &mut Losses) {
+        let byte = source.base.saturating_add(self.at as u64);
+        let what = match why {
+            Unread::Cut => "an event breaks off; what is left of its batch is lost".into(),
+            Unread::Type(kind) => {
+                format!("{kind} is the type of no event; what is left of its batch is lost")
+            }
+        };
+        let left = self.end.min(source.buffer.len()).saturating_sub(self.at);
+        losses.bytes = losses.bytes.saturating_add(left as u64);
+        losses.tell(byte, source.generation.number, what);
+        self.at = self.end;
     }
 }
 
 /// Lines by the time of their next event: a binary heap, the earliest on top. What it does with
 /// ties is part of the order, so it is not left to a library.
 #[derive(Debug, Default)]
-struct Heap(Vec<usize>);
+struct Heap(Vec<(i64, usize)>);
 
 impl Heap {
-    fn time(&self, lines: &[Line<'_>], place: usize) -> i64 {
-        self.0.get(place).and_then(|at| lines.get(*at)).map_or(i64::MAX, |line| line.next.time)
+    #[inline]
+    fn first(&self) -> Option<(i64, usize)> {
+        self.0.first().copied()
     }
 
-    fn insert(&mut self, lines: &[Line<'_>], at: usize) {
-        self.0.push(at);
-        self.up(lines, self.0.len() - 1);
+    /// The time of the earliest line but the first.
+    #[inline]
+    fn second(&self) -> i64 {
+        self.time(1).min(self.time(2))
+    }
+
+    #[inline]
+    fn time(&self, place: usize) -> i64 {
+        self.0.get(place).map_or(i64::MAX, |(time, _)| *time)
+    }
+
+    fn insert(&mut self, time: i64, line: usize) {
+        self.0.push((time, line));
+        self.up(self.0.len() - 1);
     }
 
     /// The line at a place has another event now.
-    fn update(&mut self, lines: &[Line<'_>], place: usize) {
-        if self.up(lines, place) == place {
-            self.down(lines, place);
+    #[inline]
+    fn update(&mut self, place: usize, time: i64) {
+        if let Some(entry) = self.0.get_mut(place) {
+            entry.0 = time;
+        }
+        if self.up(place) == place {
+            self.down(place);
         }
     }
 
     /// The line at a place has no more events: it goes to the top as if it were the earliest, and
     /// the last one takes that place.
-    fn remove(&mut self, lines: &[Line<'_>], mut place: usize) {
+    fn remove(&mut self, mut place: usize) {
         while place > 0 {
             let parent = (place - 1) / 2;
             self.0.swap(parent, place);
@@ -293,14 +350,15 @@ impl Heap {
         }
         if !self.0.is_empty() {
             self.0.swap_remove(0);
-            self.down(lines, 0);
+            self.down(0);
         }
     }
 
-    fn up(&mut self, lines: &[Line<'_>], mut place: usize) -> usize {
+    #[inline]
+    fn up(&mut self, mut place: usize) -> usize {
         while place > 0 {
             let parent = (place - 1) / 2;
-            if self.time(lines, parent) <= self.time(lines, place) {
+            if self.time(parent) <= self.time(place) {
                 break;
             }
             self.0.swap(parent, place);
@@ -309,12 +367,14 @@ impl Heap {
         place
     }
 
-    fn down(&mut self, lines: &[Line<'_>], mut place: usize) {
+    #[inline]
+    fn down(&mut self, mut place: usize) {
+        let time = self.time(place);
         loop {
-            let mut least = place;
+            let (mut least, mut earliest) = (place, time);
             for child in [2 * place + 1, 2 * place + 2] {
-                if child < self.0.len() && self.time(lines, child) < self.time(lines, least) {
-                    least = child;
+                if let Some((time, _)) = self.0.get(child).filter(|(time, _)| *time < earliest) {
+                    (least, earliest) = (child, *time);
                 }
             }
             if least == place {
@@ -326,16 +386,11 @@ impl Heap {
     }
 
     /// Sorts by time. A sorted heap is a heap.
-    fn sort(&mut self, lines: &[Line<'_>]) {
-        let time = |at: usize| lines.get(at).map_or(i64::MAX, |line| line.next.time);
+    fn sort(&mut self) {
         if self.0.len() <= sort::SHORT {
-            self.0.sort_by_key(|at| time(*at));
-            return;
-        }
-        let mut row: Vec<_> = self.0.iter().map(|at| (time(*at), *at)).collect();
-        sort::sort(&mut row);
-        for (place, (_, at)) in self.0.iter_mut().zip(row) {
-            *place = at;
+            self.0.sort_by_key(|(time, _)| *time);
+        } else {
+            sort::sort(&mut self.0);
         }
     }
 }

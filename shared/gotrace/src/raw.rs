@@ -29,8 +29,8 @@ pub(crate) mod batch {
     pub(crate) const END: u8 = 52;
 }
 
-/// Declares the types of timed events: number, name, arguments after the time, and which of them
-/// is the stack of the goroutine that wrote it (counted from 1; 0 for none).
+/// Declares the types of timed events: number, name, arguments after the time, and whether the last
+/// of them is the stack of the goroutine that wrote it.
 macro_rules! kinds {
     ($($number:literal $name:ident $args:literal $stack:literal,)*) => {
         /// Type of a timed event.
@@ -48,73 +48,71 @@ macro_rules! kinds {
                 })
             }
 
-            fn args(self) -> usize {
-                match self {
-                    $(Self::$name => $args,)*
-                }
-            }
-
-            fn stack(self) -> usize {
-                match self {
-                    $(Self::$name => $stack,)*
-                }
-            }
         }
+
+        /// Number of arguments, and whether the last of them is the stack, by number of the type.
+        const SHAPES: [(u8, bool); 256] = {
+            let mut shapes = [(0, false); 256];
+            $(
+                shapes[$number] = ($args, $stack);
+            )*
+            shapes
+        };
 
         const NAMES: &[(u8, &str)] = &[$(($number, stringify!($name)),)*];
     };
 }
 
 kinds! {
-    9 ProcsChange 2 2,
-    10 ProcStart 2 0,
-    11 ProcStop 0 0,
-    12 ProcSteal 3 0,
-    13 ProcStatus 2 0,
-    14 GoCreate 3 3,
-    15 GoCreateSyscall 1 0,
-    16 GoStart 2 0,
-    17 GoDestroy 0 0,
-    18 GoDestroySyscall 0 0,
-    19 GoStop 2 2,
-    20 GoBlock 2 2,
-    21 GoUnblock 3 3,
-    22 GoSyscallBegin 2 2,
-    23 GoSyscallEnd 0 0,
-    24 GoSyscallEndBlocked 0 0,
-    25 GoStatus 3 0,
-    26 STWBegin 2 2,
-    27 STWEnd 0 0,
-    28 GCActive 1 0,
-    29 GCBegin 2 2,
-    30 GCEnd 1 0,
-    31 GCSweepActive 1 0,
-    32 GCSweepBegin 1 1,
-    33 GCSweepEnd 2 0,
-    34 GCMarkAssistActive 1 0,
-    35 GCMarkAssistBegin 1 1,
-    36 GCMarkAssistEnd 0 0,
-    37 HeapAlloc 1 0,
-    38 HeapGoal 1 0,
-    39 GoLabel 1 0,
-    40 UserTaskBegin 4 4,
-    41 UserTaskEnd 2 2,
-    42 UserRegionBegin 3 3,
-    43 UserRegionEnd 3 3,
-    44 UserLog 4 4,
-    45 GoSwitch 2 0,
-    46 GoSwitchDestroy 2 0,
-    47 GoCreateBlocked 3 3,
-    48 GoStatusStack 4 4,
-    128 Span 3 0,
-    129 SpanAlloc 3 0,
-    130 SpanFree 1 0,
-    131 HeapObject 2 0,
-    132 HeapObjectAlloc 2 0,
-    133 HeapObjectFree 1 0,
-    134 GoroutineStack 2 0,
-    135 GoroutineStackAlloc 2 0,
-    136 GoroutineStackFree 1 0,
+    9 ProcsChange 2 true,
+    10 ProcStart 2 false,
+    11 ProcStop 0 false,
+    12 ProcSteal 3 false,
+    13 ProcStatus 2 false,
+    14 GoCreate 3 true,
+    15 GoCreateSyscall 1 false,
+    16 GoStart 2 false,
+    17 GoDestroy 0 false,
+    18 GoDestroySyscall 0 false,
+    19 GoStop 2 true,
+    20 GoBlock 2 true,
+    21 GoUnblock 3 true,
+    22 GoSyscallBegin 2 true,
+    23 GoSyscallEnd 0 false,
+    24 GoSyscallEndBlocked 0 false,
+    25 GoStatus 3 false,
+    26 STWBegin 2 true,
+    27 STWEnd 0 false,
+    28 GCActive 1 false,
+    29 GCBegin 2 true,
+    30 GCEnd 1 false,
+    31 GCSweepActive 1 false,
+    32 GCSweepBegin 1 true,
+    33 GCSweepEnd 2 false,
+    34 GCMarkAssistActive 1 false,
+    35 GCMarkAssistBegin 1 true,
+    36 GCMarkAssistEnd 0 false,
+    37 HeapAlloc 1 false,
+    38 HeapGoal 1 false,
+    39 GoLabel 1 false,
+    40 UserTaskBegin 4 true,
+    41 UserTaskEnd 2 true,
+    42 UserRegionBegin 3 true,
+    43 UserRegionEnd 3 true,
+    44 UserLog 4 true,
+    45 GoSwitch 2 false,
+    46 GoSwitchDestroy 2 false,
+    47 GoCreateBlocked 3 true,
+    48 GoStatusStack 4 true,
+    128 Span 3 false,
+    129 SpanAlloc 3 false,
+    130 SpanFree 1 false,
+    131 HeapObject 2 false,
+    132 HeapObjectAlloc 2 false,
+    133 HeapObjectFree 1 false,
+    134 GoroutineStack 2 false,
+    135 GoroutineStackAlloc 2 false,
+    136 GoroutineStackFree 1 false,
 }
 
 /// Name of a type of event or batch, as Go's tools print it.
@@ -142,17 +140,10 @@ pub(crate) struct Raw {
     pub(crate) kind: Kind,
     /// Nanoseconds, as its thread's clock has it.
     pub(crate) time: i64,
+    /// Its arguments; those that its type has not mean nothing.
     pub(crate) args: [u64; 4],
-}
-
-impl Raw {
     /// The generation's id of the stack of the goroutine that wrote the event; 0 is none.
-    pub(crate) fn stack(&self) -> u64 {
-        match self.kind.stack() {
-            0 => 0,
-            at => self.args.get(at - 1).copied().unwrap_or(0),
-        }
-    }
+    pub(crate) stack: u64,
 }
 
 /// Why no event could be read.
@@ -170,15 +161,31 @@ impl From<Short> for Unread {
     }
 }
 
-/// Reads one event; its time is the ticks since the event before it, for the caller to add up.
-#[inline]
-pub(crate) fn event(bytes: &mut Cursor<'_>) -> Result<(Kind, u64, [u64; 4]), Unread> {
-    let byte = bytes.byte()?;
-    let kind = Kind::of(byte).ok_or(Unread::Type(byte))?;
-    let ticks = bytes.uleb()?;
-    let mut args = [0; 4];
-    for arg in args.iter_mut().take(kind.args()) {
-        *arg = bytes.uleb()?;
+impl Raw {
+    /// What stands where no event was read yet.
+    pub(crate) const NONE: Self = Self { kind: Kind::ProcStop, time: 0, args: [0; 4], stack: 0 };
+
+    /// Reads the event after this one in its place; `nanoseconds` converts ticks.
+    // Nothing is moved once it is read, which would take as long as to read it.
+    #[inline(always)]
+    pub(crate) fn read_next(
+        &mut self,
+        bytes: &mut Cursor<'_>,
+        nanoseconds: impl FnOnce(u64) -> i64,
+    ) -> Result<(), Unread> {
+        let byte = bytes.byte()?;
+        self.kind = Kind::of(byte).ok_or(Unread::Type(byte))?;
+        let (count, stack) = SHAPES.get(usize::from(byte)).copied().unwrap_or_default();
+        self.time = self.time.saturating_add(nanoseconds(bytes.uleb()?));
+        let mut last = 0;
+        for (at, arg) in self.args.iter_mut().enumerate() {
+            if at == usize::from(count) {
+                break;
+            }
+            last = bytes.uleb()?;
+            *arg = last;
+        }
+        self.stack = if stack { last } else { 0 };
+        Ok(())
     }
-    Ok((kind, ticks, args))
 }

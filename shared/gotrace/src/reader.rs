@@ -6,7 +6,7 @@ use crate::error::{Losses, TraceError};
 use crate::event::Event;
 use crate::generation::{Clock, Generation, Header, Tables};
 use crate::names::Names;
-use crate::order::{Order, Source};
+use crate::order::{Order, Run, Source};
 use crate::raw::{self, batch};
 
 /// Length of a trace's header.
@@ -18,9 +18,16 @@ const NEWEST: u32 = 26;
 /// From this version on, a mark ends each generation.
 const MARKED: u32 = 26;
 
+/// Events that are brought in order at once, before they are told: few enough to stay in the
+/// nearest cache.
+const CHUNK: usize = 256;
+
 /// Reads a trace. Bytes are [pushed](Reader::push) as they come; events are told as soon as their
 /// generation is complete, and [`finish`](Reader::finish) tells the rest. What is damaged is left
 /// out and listed in [`losses`](Reader::losses).
+///
+/// Who has to do something else meanwhile [adds](Reader::add) bytes and is [told](Reader::tell) so
+/// many events at a time; [`end`](Reader::end) says that no more bytes follow.
 #[derive(Debug)]
 pub struct Reader {
     version: Option<u32>,
@@ -36,12 +43,35 @@ pub struct Reader {
     /// Sizes of batches are padded: those of the first one are, and so of all.
     padded: Option<bool>,
     generation: Generation,
+    /// The newest generation that is told or being told.
     tables: Option<Tables>,
+    telling: Option<Telling>,
     order: Order,
     names: Names,
     losses: Losses,
     clocks: Vec<Clock>,
     generations: u64,
+    progress: Progress,
+}
+
+/// A generation that is being told.
+#[derive(Debug)]
+struct Telling {
+    generation: Generation,
+    /// Where its batches end in the buffer.
+    end: usize,
+    run: Run,
+}
+
+/// How far a reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// More bytes may follow.
+    Open,
+    /// No more bytes follow.
+    Ended,
+    /// The end of the trace was told.
+    Told,
 }
 
 /// What was done with the bytes at a place.
@@ -79,11 +109,13 @@ impl Reader {
             padded: None,
             generation: Generation::default(),
             tables: None,
+            telling: None,
             order: Order::new(),
             names: Names::default(),
             losses: Losses::default(),
             clocks: Vec::new(),
             generations: 0,
+            progress: Progress::Open,
         }
     }
 
@@ -94,37 +126,55 @@ impl Reader {
     pub fn push(
         &mut self,
         bytes: &[u8],
-        mut sink: impl FnMut(&Names, &Event),
+        sink: impl FnMut(&Names, &Event),
     ) -> Result<(), TraceError> {
-        self.buffer.extend_from_slice(bytes);
-        self.take(false, &mut sink)
+        self.add(bytes);
+        self.tell(usize::MAX, sink).map(drop)
     }
 
     /// Tells what is left. No more bytes may follow.
     ///
     /// # Errors
     /// As [`push`](Self::push); also when the trace ends before its first event.
-    pub fn finish(&mut self, mut sink: impl FnMut(&Names, &Event)) -> Result<(), TraceError> {
-        self.take(true, &mut sink)?;
-        if self.version.is_none() {
-            return Err(TraceError::NoTrace);
+    pub fn finish(&mut self, sink: impl FnMut(&Names, &Event)) -> Result<(), TraceError> {
+        self.end();
+        self.tell(usize::MAX, sink).map(drop)
+    }
+
+    /// Adds bytes, and tells nothing yet.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// No more bytes follow.
+    pub fn end(&mut self) {
+        if self.progress == Progress::Open {
+            self.progress = Progress::Ended;
         }
-        if self.is_marked() && self.generation.is_empty() {
-            self.generation = Generation::default();
-        } else if self.is_marked() {
-            self.tell(self.at, "the end of the last generation is missing");
+    }
+
+    /// Tells about so many events of what was added and is complete. Returns whether there may be
+    /// more of them.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push) and, after the [end](Self::end), as [`finish`](Self::finish).
+    pub fn tell(
+        &mut self,
+        most: usize,
+        mut sink: impl FnMut(&Names, &Event),
+    ) -> Result<bool, TraceError> {
+        let mut left = most;
+        loop {
+            let more = self.prepare(left.min(CHUNK))?;
+            left = left.saturating_sub(self.order.out.len());
+            for event in &self.order.out {
+                sink(&self.names, event);
+            }
+            self.order.out.clear();
+            if !more || left == 0 {
+                return Ok(more);
+            }
         }
-        self.end_generation(self.at, &mut sink);
-        if self.generations == 0 {
-            let reason = match self.losses.told().first() {
-                Some(loss) => loss.what.clone(),
-                None => Cow::Borrowed("it ends after its header"),
-            };
-            return Err(TraceError::Empty { place: self.base + self.at as u64, reason });
-        }
-        let names = &self.names;
-        self.order.end(&mut |event| sink(names, event));
-        Ok(())
     }
 
     /// The version in the header: 22 is Go 1.22. Go 1.24 writes 23, Go 1.27 writes 26.
@@ -168,35 +218,65 @@ impl Reader {
         &self.order.counts
     }
 
-    fn take(
-        &mut self,
-        last: bool,
-        sink: &mut impl FnMut(&Names, &Event),
-    ) -> Result<(), TraceError> {
-        if self.version.is_none() {
-            let Some(header) = header(&self.buffer)? else {
-                return if last { Err(TraceError::NoTrace) } else { Ok(()) };
-            };
-            let version = version(header).ok_or(TraceError::NoTrace)?;
-            if version > NEWEST {
-                let what =
-                    format!("Go 1.{version} is newer than this reader; read as Go 1.{NEWEST}");
-                self.losses.tell(0, 0, what);
-            }
-            self.version = Some(version);
-            self.at = HEADER;
+    /// Brings about so many events in order. Returns whether there may be more of them.
+    fn prepare(&mut self, most: usize) -> Result<bool, TraceError> {
+        let ended = self.progress != Progress::Open;
+        if self.version.is_none() && !self.read_header(ended)? {
+            return Ok(false);
         }
-        while self.at < self.buffer.len() {
-            match self.batch(last, sink) {
+        while self.telling.is_none() && self.at < self.buffer.len() {
+            match self.batch(ended) {
                 Taken::Some => {}
                 Taken::Short => break,
             }
         }
-        Ok(())
+        if self.telling.is_none() && self.progress == Progress::Ended {
+            if self.is_marked() && self.generation.is_empty() {
+                self.generation = Generation::default();
+            } else if self.is_marked() {
+                self.lose(self.at, "the end of the last generation is missing");
+            }
+            self.end_generation(self.at);
+        }
+        if let Some(mut telling) = self.telling.take() {
+            if self.go_on(&mut telling, most) {
+                self.telling = Some(telling);
+            } else {
+                self.forget(self.at);
+            }
+            return Ok(true);
+        }
+        if self.progress == Progress::Ended {
+            if self.generations == 0 {
+                let reason = match self.losses.told().first() {
+                    Some(loss) => loss.what.clone(),
+                    None => Cow::Borrowed("it ends after its header"),
+                };
+                return Err(TraceError::Empty { place: self.base + self.at as u64, reason });
+            }
+            self.progress = Progress::Told;
+            self.order.end();
+        }
+        Ok(false)
+    }
+
+    /// Reads the header. Returns whether it is there.
+    fn read_header(&mut self, ended: bool) -> Result<bool, TraceError> {
+        let Some(header) = header(&self.buffer)? else {
+            return if ended { Err(TraceError::NoTrace) } else { Ok(false) };
+        };
+        let version = version(header).ok_or(TraceError::NoTrace)?;
+        if version > NEWEST {
+            let what = format!("Go 1.{version} is newer than this reader; read as Go 1.{NEWEST}");
+            self.losses.tell(0, 0, what);
+        }
+        self.version = Some(version);
+        self.at = HEADER;
+        Ok(true)
     }
 
     /// Takes the batch at the current place.
-    fn batch(&mut self, last: bool, sink: &mut impl FnMut(&Names, &Event)) -> Taken {
+    fn batch(&mut self, last: bool) -> Taken {
         let rest = self.buffer.get(self.at..).unwrap_or(&[]);
         let header = match Header::read(rest) {
             Ok(Some(header)) if header.kind == batch::END => header,
@@ -210,9 +290,11 @@ impl Reader {
         let start = self.at + header.length;
         if header.kind == batch::END {
             raw::count(&mut self.order.counts, header.kind);
-            self.end_generation(self.at, sink);
+            self.end_generation(self.at);
             self.at += 1;
-            self.forget(self.at);
+            if self.telling.is_none() {
+                self.forget(self.at);
+            }
             return Taken::Some;
         }
         let mut end = start.saturating_add(header.size);
@@ -237,22 +319,20 @@ impl Reader {
                 _ => last && end >= self.buffer.len() && header.generation > self.generation.number,
             };
             if !agrees || header.generation < self.generation.number {
-                self.tell(self.at, "a batch of another generation is left out");
+                self.lose(self.at, "a batch of another generation is left out");
                 self.losses.bytes = self.losses.bytes.saturating_add((end - self.at) as u64);
                 self.at = end;
                 return Taken::Some;
             }
             let number = self.generation.number;
             if self.is_marked() || header.generation != number + 1 {
-                self.tell(self.at, "the end of a generation is missing");
+                self.lose(self.at, "the end of a generation is missing");
             }
-            self.end_generation(self.at, sink);
-            let done = self.at;
-            self.forget(done);
+            self.end_generation(self.at);
             return Taken::Some;
         }
         if is_cut {
-            self.tell(self.at, "the file ends inside of a batch");
+            self.lose(self.at, "the file ends inside of a batch");
         }
         if self.generation.number == 0 {
             self.generation = Generation::new(header.generation, self.at);
@@ -282,7 +362,7 @@ impl Reader {
     }
 
     fn note_skip(&mut self, bytes: usize) {
-        self.tell(self.at, format!("{bytes} bytes are no batch and left out"));
+        self.lose(self.at, format!("{bytes} bytes are no batch and left out"));
         self.losses.bytes = self.losses.bytes.saturating_add(bytes as u64);
     }
 
@@ -334,8 +414,8 @@ impl Reader {
         }
     }
 
-    /// Tells the events of the current generation, whose batches end at `end` in the buffer.
-    fn end_generation(&mut self, end: usize, sink: &mut impl FnMut(&Names, &Event)) {
+    /// Begins to tell the current generation, whose batches end at `end` in the buffer.
+    fn end_generation(&mut self, end: usize) {
         let generation = std::mem::take(&mut self.generation);
         // Before there was a mark, a file could end with nothing but the clocks of a generation.
         if generation.number == 0 || (generation.is_empty() && self.generations == 0) {
@@ -347,20 +427,30 @@ impl Reader {
         let counts = &mut self.order.counts;
         let tables = generation.tables(buffer, self.base, before, names, losses, counts);
         let source = Source { generation: &generation, buffer, base: self.base, tables: &tables };
-        let names = &self.names;
-        self.order.run(&source, &mut self.losses, &mut |event| sink(names, event));
-        if tables.lacks() {
-            let what = "strings or stacks are missing that events refer to";
-            self.losses.tell(generation.place(self.base), generation.number, what);
-        }
+        let run = self.order.begin(source, losses);
         self.clocks.extend(tables.clock);
         self.tables = Some(tables);
+        self.telling = Some(Telling { generation, end, run });
         self.generations += 1;
     }
 
     /// Whether a mark ends each generation.
     fn is_marked(&self) -> bool {
         self.version.is_some_and(|version| version >= MARKED)
+    }
+
+    /// Brings about so many events of a generation in order. Returns whether some are left.
+    fn go_on(&mut self, telling: &mut Telling, most: usize) -> bool {
+        let Telling { generation, end, run } = telling;
+        let buffer = self.buffer.get(..*end).unwrap_or(&[]);
+        let Some(tables) = &self.tables else { return false };
+        let source = Source { generation, buffer, base: self.base, tables };
+        let more = self.order.go_on(run, source, &mut self.losses, most);
+        if !more && tables.lacks() {
+            let what = "strings or stacks are missing that events refer to";
+            self.losses.tell(generation.place(self.base), generation.number, what);
+        }
+        more
     }
 
     /// Gives up the bytes before a place in the buffer, where no generation is; not before they
@@ -376,7 +466,7 @@ impl Reader {
         self.at -= end;
     }
 
-    fn tell(&mut self, place: usize, what: impl Into<Cow<'static, str>>) {
+    fn lose(&mut self, place: usize, what: impl Into<Cow<'static, str>>) {
         self.losses.tell(self.base + place as u64, self.generation.number, what);
     }
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use crate::event::{Event, GoId, GoState, NONE, ProcId, ProcState, Range, TaskId, ThreadId, What};
+use crate::generation::Tables;
 use crate::names::StringId;
 use crate::raw::Raw;
 
@@ -42,8 +43,10 @@ impl Sequence {
         Self { generation, number: 0 }
     }
 
-    fn next(self) -> Option<Self> {
-        Some(Self { number: self.number.checked_add(1)?, ..self })
+    /// Whether a number of a generation is the next one.
+    #[inline]
+    fn precedes(self, generation: u64, number: u64) -> bool {
+        self.generation == generation && number.checked_sub(1) == Some(self.number)
     }
 }
 
@@ -53,8 +56,23 @@ struct Go {
     sequence: Sequence,
     /// The thread that it is bound to.
     thread: Slot,
-    regions: Vec<(TaskId, StringId)>,
     assists: bool,
+    aside: Option<Box<Aside>>,
+}
+
+impl Go {
+    /// Moves it on, to a state and its next place in order.
+    #[inline]
+    fn advance(&mut self, state: GoState) {
+        self.state = state;
+        self.sequence.number = self.sequence.number.saturating_add(1);
+    }
+}
+
+/// What most goroutines never have, apart from what each event looks at.
+#[derive(Debug, Default)]
+struct Aside {
+    regions: Vec<(TaskId, StringId)>,
     stops_world: Option<StringId>,
 }
 
@@ -108,6 +126,15 @@ struct Proc {
     sweeps: bool,
 }
 
+impl Proc {
+    /// Moves it on, to a status and its next place in order.
+    #[inline]
+    fn advance(&mut self, status: Status) {
+        self.status = status;
+        self.sequence.number = self.sequence.number.saturating_add(1);
+    }
+}
+
 /// What a thread has: a goroutine, a processor.
 #[derive(Debug, Clone, Copy)]
 struct Thread {
@@ -131,7 +158,6 @@ pub(crate) struct Scheduler {
     tasks: HashMap<TaskId, (TaskId, StringId), FixedState>,
     collector: Collector,
     cycle: u64,
-    first_generation: Option<u64>,
     /// Rules are bent: nothing is asked of the context that an event can do without.
     bent: bool,
 }
@@ -139,8 +165,21 @@ pub(crate) struct Scheduler {
 /// What an event may refer to, and where what it means is written to.
 pub(crate) struct Scene<'a> {
     pub(crate) generation: u64,
-    pub(crate) tables: &'a crate::generation::Tables,
+    /// It is the first of the trace.
+    pub(crate) first: bool,
+    pub(crate) tables: &'a Tables,
+    /// Time of the event told last.
+    pub(crate) last: &'a mut i64,
     pub(crate) out: &'a mut Vec<Event>,
+}
+
+/// Tells an event. Time never stands still, whatever the clocks say.
+// It is built where it is kept: a copy of it costs more than the rest of its way.
+#[inline(always)]
+pub(crate) fn tell(out: &mut Vec<Event>, last: &mut i64, mut event: Event) {
+    event.time = event.time.max(last.saturating_add(1));
+    *last = event.time;
+    out.push(event);
 }
 
 /// Where an event happens: what its thread had before it.
@@ -160,7 +199,6 @@ impl Scheduler {
             tasks: HashMap::default(),
             collector: Collector::Unknown,
             cycle: 0,
-            first_generation: None,
             bent: false,
         }
     }
@@ -176,9 +214,8 @@ impl Scheduler {
     /// Places an event of a thread, if it may come next.
     #[inline]
     pub(crate) fn place(&mut self, raw: &Raw, thread: Slot, scene: &mut Scene<'_>) -> Step {
-        let initial = *self.first_generation.get_or_insert(scene.generation);
         let at = self.context(thread);
-        self.rule(raw, at, scene, initial == scene.generation)
+        self.rule(raw, at, scene, scene.first)
     }
 
     /// Places an event that no rule lets in, by making the scheduler fit it. Returns whether that
@@ -203,16 +240,17 @@ impl Scheduler {
     }
 
     /// Tells what an event means, in a context.
-    #[inline]
+    #[inline(always)]
     fn tell(&self, scene: &mut Scene<'_>, raw: &Raw, at: Context, what: What) {
-        scene.out.push(Event {
+        let event = Event {
             time: raw.time,
             goroutine: self.gos.id(at.go),
             proc: self.procs.id(at.proc),
             thread: self.threads.id(at.thread),
-            stack: scene.tables.stack(raw.stack()),
+            stack: scene.tables.stack(raw.stack),
             what,
-        });
+        };
+        tell(scene.out, scene.last, event);
     }
 
     /// Binds a goroutine to a thread, or a thread to none.
@@ -253,9 +291,8 @@ impl Scheduler {
             state,
             sequence: Sequence::start(generation),
             thread: Slot::NONE,
-            regions: Vec::new(),
             assists: false,
-            stops_world: None,
+            aside: None,
         };
         self.gos.add(id, go)
     }

@@ -4,7 +4,9 @@ use crate::event::{GoState, NONE, ProcState, Range, What};
 use crate::names::{StackId, StringId};
 use crate::raw::{Kind, Raw};
 
-use super::{Collector, Context, Scene, Scheduler, Sequence, Slot, Status, Step, go_state};
+use super::{
+    Collector, Context, Go, Proc, Scene, Scheduler, Sequence, Slot, Status, Step, go_state,
+};
 
 /// Arguments of a state transition that most have not.
 const NO_REASON: StringId = StringId::EMPTY;
@@ -78,39 +80,27 @@ impl Scheduler {
         self.on_proc(at) && (self.bent || !at.go.is_none())
     }
 
-    /// Whether `number` is the next of a sequence.
-    #[inline]
-    fn follows(scene: &Scene<'_>, number: u64, before: Sequence) -> Option<Sequence> {
-        before.next().filter(|next| next.generation == scene.generation && next.number == number)
-    }
-
-    /// The goroutine of an id and its next place in order, if that is `number` and it is in a state.
+    /// The goroutine of an id, if `number` is its next place in order and it is in a state.
     #[inline]
     fn due_go(
-        &self,
+        &mut self,
         id: u64,
         number: u64,
         state: GoState,
         scene: &Scene<'_>,
-    ) -> Option<(Slot, Sequence)> {
+    ) -> Option<(Slot, &mut Go)> {
         let slot = self.gos.find(id)?;
-        let go = self.gos.get(slot)?;
-        let sequence = Self::follows(scene, number, go.sequence)?;
-        (go.state == state).then_some((slot, sequence))
+        let go = self.gos.get_mut(slot)?;
+        let due = go.sequence.precedes(scene.generation, number) && go.state == state;
+        due.then_some((slot, go))
     }
 
-    /// The processor of an id and its next place in order, if that is `number`.
+    /// The processor of an id, if `number` is its next place in order.
     #[inline]
-    fn due_proc(
-        &self,
-        id: u64,
-        number: u64,
-        scene: &Scene<'_>,
-    ) -> Option<(Slot, Sequence, Status)> {
+    fn due_proc(&mut self, id: u64, number: u64, scene: &Scene<'_>) -> Option<(Slot, &mut Proc)> {
         let slot = self.procs.find(id)?;
-        let proc = self.procs.get(slot)?;
-        let sequence = Self::follows(scene, number, proc.sequence)?;
-        Some((slot, sequence, proc.status))
+        let proc = self.procs.get_mut(slot)?;
+        proc.sequence.precedes(scene.generation, number).then_some((slot, proc))
     }
 
     /// The id of the goroutine of a context, if there is one in this state.
@@ -120,24 +110,6 @@ impl Scheduler {
         go.map(|_| self.gos.id(at.go))
     }
 
-    /// Moves a goroutine on, to a state and a place in order.
-    #[inline]
-    fn advance_go(&mut self, slot: Slot, state: GoState, sequence: Sequence) {
-        if let Some(go) = self.gos.get_mut(slot) {
-            go.state = state;
-            go.sequence = sequence;
-        }
-    }
-
-    /// Moves a processor on, to a status and a place in order.
-    #[inline]
-    fn advance_proc(&mut self, slot: Slot, status: Status, sequence: Sequence) {
-        if let Some(proc) = self.procs.get_mut(slot) {
-            proc.status = status;
-            proc.sequence = sequence;
-        }
-    }
-
     #[inline]
     fn go(go: u64, from: GoState, to: GoState) -> What {
         What::Go { go, from, to, reason: NO_REASON, start: StackId::NONE }
@@ -145,13 +117,14 @@ impl Scheduler {
 
     fn go_start(&mut self, raw: &Raw, at: Context, scene: &mut Scene<'_>) -> Step {
         let [id, number, ..] = raw.args;
-        let Some((slot, sequence)) = self.due_go(id, number, GoState::Runnable, scene) else {
+        let bent = self.bent;
+        let Some((slot, go)) = self.due_go(id, number, GoState::Runnable, scene) else {
             return Step::Wait;
         };
-        if !at.go.is_none() || at.thread.is_none() || (at.proc.is_none() && !self.bent) {
+        if !at.go.is_none() || at.thread.is_none() || (at.proc.is_none() && !bent) {
             return Step::Broken;
         }
-        self.advance_go(slot, GoState::Running, sequence);
+        go.advance(GoState::Running);
         self.tell(scene, raw, at, Self::go(id, GoState::Runnable, GoState::Running));
         self.bind_go(at.thread, slot);
         Step::Done
@@ -159,10 +132,10 @@ impl Scheduler {
 
     fn go_unblock(&mut self, raw: &Raw, at: Context, scene: &mut Scene<'_>) -> Step {
         let [id, number, ..] = raw.args;
-        let Some((slot, sequence)) = self.due_go(id, number, GoState::Waiting, scene) else {
+        let Some((_, go)) = self.due_go(id, number, GoState::Waiting, scene) else {
             return Step::Wait;
         };
-        self.advance_go(slot, GoState::Runnable, sequence);
+        go.advance(GoState::Runnable);
         self.tell(scene, raw, at, Self::go(id, GoState::Waiting, GoState::Runnable));
         Step::Done
     }
@@ -220,10 +193,10 @@ impl Scheduler {
             return Step::Broken;
         }
         let [id, number, ..] = raw.args;
-        let Some((slot, sequence)) = self.due_go(id, number, GoState::Waiting, scene) else {
+        let Some((slot, go)) = self.due_go(id, number, GoState::Waiting, scene) else {
             return Step::Wait;
         };
-        self.advance_go(slot, GoState::Running, sequence);
+        go.advance(GoState::Running);
         self.tell(scene, raw, at, Self::go(id, GoState::Waiting, GoState::Runnable));
         let to = match raw.kind {
             Kind::GoSwitchDestroy => GoState::NotExist,
@@ -294,11 +267,10 @@ impl Scheduler {
         let Some(id) = self.goroutine_in(at, GoState::Running) else { return Step::Broken };
         match self.procs.get_mut(at.proc) {
             Some(proc) => {
-                let Some(next) = Self::follows(scene, raw.args[0], proc.sequence) else {
+                if !proc.sequence.precedes(scene.generation, raw.args[0]) {
                     return Step::Broken;
-                };
-                proc.sequence = next;
-                proc.status = Status::Syscall;
+                }
+                proc.advance(Status::Syscall);
             }
             None if self.bent => {}
             None => return Step::Broken,
@@ -376,16 +348,14 @@ impl Scheduler {
 
     fn proc_start(&mut self, raw: &Raw, at: Context, scene: &mut Scene<'_>) -> Step {
         let [id, number, ..] = raw.args;
-        let Some((slot, sequence, Status::Idle)) = self.due_proc(id, number, scene) else {
-            return Step::Wait;
-        };
-        if !at.proc.is_none() {
+        let Some((slot, proc)) = self.due_proc(id, number, scene) else { return Step::Wait };
+        if proc.status != Status::Idle || !at.proc.is_none() {
             return Step::Wait;
         }
         if at.thread.is_none() {
             return Step::Broken;
         }
-        self.advance_proc(slot, Status::Running, sequence);
+        proc.advance(Status::Running);
         let (from, to) = (ProcState::Idle, ProcState::Running);
         self.tell(scene, raw, at, What::Proc { proc: id, from, to });
         self.bind_proc(at.thread, slot);
@@ -408,11 +378,11 @@ impl Scheduler {
     /// Another thread takes the processor of one that is inside of a system call.
     fn proc_steal(&mut self, raw: &Raw, at: Context, scene: &mut Scene<'_>) -> Step {
         let [id, number, robbed, _] = raw.args;
-        let Some((slot, sequence, status @ (Status::Syscall | Status::Abandoned))) =
-            self.due_proc(id, number, scene)
-        else {
+        let Some((slot, proc)) = self.due_proc(id, number, scene) else { return Step::Wait };
+        let status = proc.status;
+        if !matches!(status, Status::Syscall | Status::Abandoned) {
             return Step::Wait;
-        };
+        }
         if at.thread.is_none() {
             return Step::Broken;
         }
@@ -424,7 +394,9 @@ impl Scheduler {
             }
             self.bind_proc(robbed, Slot::NONE);
         }
-        self.advance_proc(slot, Status::Idle, sequence);
+        if let Some(proc) = self.procs.get_mut(slot) {
+            proc.advance(Status::Idle);
+        }
         self.tell(scene, raw, at, What::Proc { proc: id, from, to: ProcState::Idle });
         Step::Done
     }
@@ -547,14 +519,15 @@ impl Scheduler {
         let what = match raw.kind {
             Kind::STWBegin => {
                 let why = scene.tables.string(raw.args[0]);
+                let stops_world = &mut go.aside.get_or_insert_default().stops_world;
                 // Go asks for the same reason only; the world can't be stopped twice for two.
-                if go.stops_world == Some(why) && !bent {
+                if *stops_world == Some(why) && !bent {
                     return Step::Broken;
                 }
-                go.stops_world = Some(why);
+                *stops_world = Some(why);
                 What::RangeBegin(Range::StopTheWorld(why))
             }
-            Kind::STWEnd => match go.stops_world.take() {
+            Kind::STWEnd => match go.aside.as_mut().and_then(|aside| aside.stops_world.take()) {
                 Some(why) => What::RangeEnd(Range::StopTheWorld(why)),
                 None if bent => What::RangeEnd(Range::StopTheWorld(StringId::EMPTY)),
                 None => return Step::Broken,
@@ -609,16 +582,17 @@ impl Scheduler {
         let name = scene.tables.string(name);
         let bent = self.bent;
         let Some(go) = self.gos.get_mut(at.go) else { return Step::Broken };
+        let regions = &mut go.aside.get_or_insert_default().regions;
         let what = if raw.kind == Kind::UserRegionBegin {
-            go.regions.push((task, name));
+            regions.push((task, name));
             What::RegionBegin { task, name }
         } else {
             // One that was entered before the trace is not known here.
-            if let Some(inner) = go.regions.last() {
+            if let Some(inner) = regions.last() {
                 if *inner != (task, name) && !bent {
                     return Step::Broken;
                 }
-                go.regions.pop();
+                regions.pop();
             }
             What::RegionEnd { task, name }
         };
