@@ -77,7 +77,7 @@ impl Desk {
                     Over::Refused(_) | Over::Lost => {}
                 }
                 seen = true;
-                pause().await;
+                pause(RETRY).await;
                 if DESK.with_borrow(|desk| desk.live.number != number) {
                     return;
                 }
@@ -99,16 +99,17 @@ impl Desk {
         true
     }
 
-    /// Takes bytes of the stream.
-    fn take(&mut self, number: u32, bytes: &[u8]) -> Result<(), Over> {
+    /// Takes bytes of the stream, and reads for a while. Says whether there is more to read.
+    fn take(&mut self, number: u32, bytes: &[u8]) -> Result<bool, Over> {
         let live = &mut self.live;
         let Some(opened) = self.opened.as_mut().filter(|_| live.number == number) else {
             return Err(Over::Left);
         };
         let before = opened.revision;
-        opened.push(bytes).map_err(|error| Over::Refused(error.to_string()))?;
+        opened.add(bytes);
+        let more = opened.go_on(clock()).map_err(|error| Over::Refused(error.to_string()))?;
         if opened.revision == before {
-            return Ok(());
+            return Ok(more);
         }
         if opened.names().sizes().into_iter().sum::<usize>() > NAMES {
             return Err(Over::Lost);
@@ -128,7 +129,14 @@ impl Desk {
         }
         self.newest();
         self.request();
-        Ok(())
+        Ok(more)
+    }
+
+    /// The stream has ended: no more than what was taken follows.
+    fn close(&mut self, number: u32) {
+        if let Some(opened) = self.opened.as_mut().filter(|_| self.live.number == number) {
+            opened.close();
+        }
     }
 
     fn ended(&mut self, number: u32) {
@@ -175,14 +183,26 @@ async fn read(number: u32, name: &str, address: &str) -> Over {
         let Ok(part) = JsFuture::from(reader.read()).await else { return Over::Lost };
         let field = |name: &str| Reflect::get(&part, &name.into()).unwrap_or_default();
         if field("done").is_truthy() {
+            DESK.with_borrow_mut(|desk| desk.close(number));
+            // What keeps it from being read is told with its end.
+            let _ = take(number, Vec::new()).await;
             return Over::Ended;
         }
         let bytes = field("value").unchecked_into::<Uint8Array>().to_vec();
-        if let Err(over) = DESK.with_borrow_mut(|desk| desk.take(number, &bytes)) {
+        if let Err(over) = take(number, bytes).await {
             let _ = reader.cancel();
             return over;
         }
     }
+}
+
+/// Takes bytes and reads them; others have their turn meanwhile.
+async fn take(number: u32, mut bytes: Vec<u8>) -> Result<(), Over> {
+    while DESK.with_borrow_mut(|desk| desk.take(number, &bytes))? {
+        bytes.clear();
+        pause(0).await;
+    }
+    Ok(())
 }
 
 /// The sentence in an answer that is no.
@@ -196,9 +216,9 @@ async fn refusal(response: &Response) -> String {
     said.unwrap_or_else(|| format!("the relay answers {}", response.status()))
 }
 
-async fn pause() {
+async fn pause(milliseconds: i32) {
     let mut wait = |done: Function, _| {
-        let _ = scope().set_timeout_with_callback_and_timeout_and_arguments_0(&done, RETRY);
+        let _ = scope().set_timeout_with_callback_and_timeout_and_arguments_0(&done, milliseconds);
     };
     let _ = JsFuture::from(Promise::new(&mut wait)).await;
 }

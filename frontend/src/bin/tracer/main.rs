@@ -216,8 +216,8 @@ impl Desk {
 
     /// Reads no further. What was read so far stays.
     fn cancel(&mut self) {
-        if let (Some(_), Some(opened)) = (self.reading.take(), &mut self.opened) {
-            opened.cancel();
+        if let Some(reading) = &mut self.reading {
+            reading.cancel();
         }
     }
 }

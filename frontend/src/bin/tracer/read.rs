@@ -1,5 +1,5 @@
 //! A trace from a blob, in pieces, so that the file is never in memory twice and what was read so
-//! far is drawn while the rest is.
+//! far is drawn while the rest is. A generation of many events is brought in order in pieces, too.
 
 use frontend::trace::messages::{Summary, Tell};
 use gotrace::{Names, Reader, Trace};
@@ -10,6 +10,8 @@ use crate::{clock, tell};
 
 /// Bytes that are read at once.
 const PIECE: f64 = (1 << 18) as f64;
+/// Events that are told between two looks at the clock.
+const EVENTS: usize = 1 << 13;
 /// Milliseconds after which others have their turn.
 const TURN: f64 = 24.0;
 
@@ -43,16 +45,6 @@ impl Opened {
         matches!(self.source, Source::Read(_))
     }
 
-    /// Reads no further: what the last bytes tell is told, and the rest is a loss.
-    pub(crate) fn cancel(&mut self) {
-        let all = self.summary.bytes;
-        if let Ok(()) = self.end() {
-            let lost = format!("reading was cancelled; the file has {all} bytes");
-            self.summary.losses.push(lost);
-            tell(&Tell::Opened(self.summary.clone()));
-        }
-    }
-
     /// A trace of which nothing was read yet, with so many bytes; 0 where nobody knows.
     pub(crate) fn new(name: &str, bytes: f64) -> Self {
         Self {
@@ -63,16 +55,36 @@ impl Opened {
         }
     }
 
-    /// Reads what comes next.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), gotrace::TraceError> {
-        let Source::Reading(reader) = &mut self.source else { return Ok(()) };
+    /// Adds what comes next.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        if let Source::Reading(reader) = &mut self.source {
+            reader.add(bytes);
+        }
+    }
+
+    /// Nothing more follows, once what was added is read.
+    pub(crate) fn close(&mut self) {
+        if let Source::Reading(reader) = &mut self.source {
+            reader.end();
+        }
+    }
+
+    /// Reads what was added, until it is time for others, which `begin` was the last time. Says
+    /// whether there is more.
+    pub(crate) fn go_on(&mut self, begin: f64) -> Result<bool, gotrace::TraceError> {
+        let Source::Reading(reader) = &mut self.source else { return Ok(false) };
         let trace = &mut self.trace;
         let before = trace.events;
-        reader.push(bytes, |names, event| trace.add(names, event))?;
+        let more = loop {
+            let more = reader.tell(EVENTS, |names, event| trace.add(names, event))?;
+            if !more || is_over(begin) {
+                break more;
+            }
+        };
         if trace.events != before {
             self.revision += 1;
         }
-        Ok(())
+        Ok(more)
     }
 
     /// Brings the summary up to date with what was read so far.
@@ -99,6 +111,14 @@ impl Opened {
         ended
     }
 
+    /// Bytes that are no part of what was told yet.
+    fn waiting(&self) -> f64 {
+        match &self.source {
+            Source::Reading(reader) => reader.waiting() as f64,
+            Source::Read(_) => 0.0,
+        }
+    }
+
     fn summarize(&mut self, reader: &Reader) {
         let losses = reader.losses();
         let mut told: Vec<String> = losses.told().iter().map(ToString::to_string).collect();
@@ -121,6 +141,14 @@ pub(crate) struct Reading {
     blob: Blob,
     files: FileReaderSync,
     done: f64,
+    cancelled: bool,
+    /// What was read is all there will be.
+    closed: bool,
+}
+
+/// Whether a turn that began at a time is over.
+fn is_over(begin: f64) -> bool {
+    clock() - begin > TURN
 }
 
 impl Reading {
@@ -129,7 +157,12 @@ impl Reading {
         let files = FileReaderSync::new()
             .map_err(|_| format!("cannot read {name}: this browser lets no worker read files"))?;
         let opened = Opened::new(name, blob.size());
-        Ok((Self { blob, files, done: 0.0 }, opened))
+        Ok((Self { blob, files, done: 0.0, cancelled: false, closed: false }, opened))
+    }
+
+    /// Reads no further: what was read is told, and the rest is a loss.
+    pub(crate) fn cancel(&mut self) {
+        self.cancelled = true;
     }
 
     /// Reads for a while. Says whether there is more.
@@ -138,25 +171,44 @@ impl Reading {
         let fail = |reason: &dyn std::fmt::Display| format!("cannot read {name}: {reason}");
         let all = self.blob.size();
         let begin = clock();
-        while self.done < all {
-            let end = (self.done + PIECE).min(all);
-            let piece = self
-                .blob
-                .slice_with_f64_and_f64(self.done, end)
-                .and_then(|piece| self.files.read_as_array_buffer(&piece))
-                .map_err(|_| fail(&"the browser does not give its bytes; was the file changed?"))?;
-            opened.push(&Uint8Array::new(&piece).to_vec()).map_err(|error| fail(&error))?;
-            self.done = end;
-            if clock() - begin > TURN {
+        // What is complete is told before more is read, so that it is seen as soon as can be.
+        while !opened.go_on(begin).map_err(|error| fail(&error))? {
+            if self.done >= all || self.cancelled {
+                if self.closed {
+                    opened.end().map_err(|error| fail(&error))?;
+                    if self.cancelled && self.done < all {
+                        let lost = format!("reading was cancelled; the file has {all} bytes");
+                        opened.summary.losses.push(lost);
+                    }
+                    tell(&Tell::Opened(opened.summary.clone()));
+                    return Ok(false);
+                }
+                self.closed = true;
+                opened.close();
+            } else {
+                self.take(opened).map_err(|()| {
+                    fail(&"the browser does not give its bytes; was the file changed?")
+                })?;
+            }
+            if is_over(begin) {
                 break;
             }
         }
-        tell(&Tell::Progress { done: self.done, all });
-        if self.done < all {
-            return Ok(true);
-        }
-        opened.end().map_err(|error| fail(&error))?;
-        tell(&Tell::Opened(opened.summary.clone()));
-        Ok(false)
+        // What is read and not told is half done.
+        tell(&Tell::Progress { done: self.done - opened.waiting() / 2.0, all });
+        Ok(true)
+    }
+
+    /// Adds a piece of the blob.
+    fn take(&mut self, opened: &mut Opened) -> Result<(), ()> {
+        let end = (self.done + PIECE).min(self.blob.size());
+        let piece = self
+            .blob
+            .slice_with_f64_and_f64(self.done, end)
+            .and_then(|piece| self.files.read_as_array_buffer(&piece))
+            .map_err(drop)?;
+        opened.add(&Uint8Array::new(&piece).to_vec());
+        self.done = end;
+        Ok(())
     }
 }

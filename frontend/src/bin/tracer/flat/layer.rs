@@ -66,6 +66,11 @@ impl Layer {
         }
     }
 
+    /// A picture is not finished.
+    pub(super) fn is_making(&self) -> bool {
+        self.making.is_some()
+    }
+
     fn is_shown(&self, frame: Frame, version: u64) -> bool {
         self.shown.as_ref().is_some_and(|shown| shown.frame == frame && shown.version == version)
     }

@@ -38,6 +38,11 @@ use over::Strip;
 const BUDGET: f64 = 8.0;
 /// Milliseconds between two tellings of what is looked at.
 const PAUSE: f64 = 250.0;
+/// Milliseconds after which rows are made anew while a trace is read: at least, and at most where
+/// a picture of those that there are is not finished.
+const AGAIN: (f64, f64) = (40.0, 1_000.0);
+/// Rows are made anew for at most a part of the time.
+const SHARE: f64 = 8.0;
 /// Height of the overview, in CSS pixels.
 const STRIP: f64 = 36.0;
 /// Upper end of the rows: below the overview, the ruler and the density of wake-ups.
@@ -62,6 +67,8 @@ pub(crate) struct Flat {
     palette: Palette,
     /// The trace's revision that rows are of; nothing where they have to be made anew.
     known: Option<u64>,
+    /// When they were made, and how long that took.
+    made: (f64, f64),
     /// The trace's revision whose kinds of tasks and regions were told.
     kinds_of: Option<u64>,
     /// Differs when the same window shows other pixels.
@@ -96,6 +103,7 @@ impl Default for Flat {
             shades: Shades::default(),
             palette: Palette::new(false, [true; Shade::COUNT]),
             known: None,
+            made: (0.0, 0.0),
             kinds_of: None,
             version: 0,
             window: Window::default(),
@@ -245,7 +253,8 @@ impl Flat {
 
     /// Makes rows anew where the trace or what is wanted of it has changed.
     fn refresh(&mut self, opened: &Opened) {
-        if self.known == Some(opened.revision) {
+        let begin = clock();
+        if self.known == Some(opened.revision) || self.can_wait(opened, begin) {
             self.fulfil(opened);
             return;
         }
@@ -279,6 +288,7 @@ impl Flat {
                 regions: regions.iter().map(text).collect(),
             }));
         }
+        self.made = (begin, clock() - begin);
         self.fulfil(opened);
     }
 
@@ -293,6 +303,13 @@ impl Flat {
     pub(crate) fn wanted(&mut self, opened: &Opened) -> (Option<&[bool]>, u64) {
         self.refresh(opened);
         ((!self.filter.is_empty()).then_some(&*self.wanted), self.version)
+    }
+
+    /// The trace is being read, and its rows were made not long ago.
+    fn can_wait(&self, opened: &Opened, now: f64) -> bool {
+        let (at, took) = self.made;
+        let pause = if self.layer.is_making() { AGAIN.1 } else { AGAIN.0.max(took * SHARE) };
+        self.known.is_some() && !opened.is_read() && now - at < pause
     }
 
     /// Width of the column with the rows' names.
