@@ -36,6 +36,8 @@ const NAMES: usize = 50;
 const CALM: f64 = 160.0;
 /// The same while a trace is being read.
 const READING: f64 = 700.0;
+/// Milliseconds of a frame that ribbons may take.
+const BUDGET: f64 = 12.0;
 /// Milliseconds between two tellings of what is shown, at least.
 const TELLING: f64 = 33.0;
 /// Part of a second that a link takes to arrive.
@@ -89,6 +91,8 @@ struct Made {
     shades: Shades,
     ribbons: Vec<Option<Ribbon>>,
     level: Level,
+    /// What there is of the trace is placed, and waits for its ribbons.
+    weaving: bool,
     revision: Option<u64>,
     layout: Layout,
     camera: Option<(Camera, Size)>,
@@ -304,15 +308,19 @@ impl Space {
     /// that has to wait.
     fn make(&mut self, opened: &Opened, now: f64) -> bool {
         let made = &mut self.made;
-        let grown = made.revision != Some(opened.revision) || made.layout != self.layout;
-        let built = made.camera.is_some_and(|(camera, size)| {
-            size == self.size && (made.level.exact || near(camera, self.camera))
-        });
+        let other = !made.weaving && made.revision != Some(opened.revision);
+        let grown = other || made.layout != self.layout;
+        let built = !made.weaving
+            && made.camera.is_some_and(|(camera, size)| {
+                size == self.size && (made.level.exact || near(camera, self.camera))
+            });
         if !grown && built {
             return false;
         }
+        let budget = Budget::default();
         let pause = if opened.is_read() { CALM } else { READING };
-        if made.camera.is_some() && made.layout == self.layout && now - made.at < pause {
+        let rests = made.camera.is_some() && made.layout == self.layout && !made.weaving;
+        if rests && now - made.at < pause {
             return true;
         }
         let begin = clock();
@@ -326,11 +334,17 @@ impl Space {
             made.revision = Some(opened.revision);
             made.layout = self.layout;
             made.named = None;
+            made.weaving = true;
         }
         let view = self.camera.view(self.size.width, self.size.height);
         let placed =
             Placed { trace, names: opened.names(), places: &made.places, groups: &made.groups };
-        let budget = Budget::default();
+        // What takes long is spread over frames.
+        let enough = || clock() - begin > BUDGET;
+        if !level::weave(&placed, &budget, &mut made.shades, &mut made.ribbons, enough) {
+            return true;
+        }
+        made.weaving = false;
         made.level = level::build(&placed, &view, &budget, &mut made.shades, &mut made.ribbons);
         if let Some(wanted) = &self.wanted {
             level::pale(&mut made.level, &made.groups, wanted);

@@ -13,8 +13,9 @@
 //!
 //! A node is an index of [`Level::nodes`]. Times are nanoseconds since [`Level::base`].
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
 use gotrace::trace::{Edge, Go, Goroutine};
 use gotrace::{Names, Trace, Wake};
 
@@ -123,6 +124,31 @@ struct Seen {
     end: u64,
     slices: usize,
     rows: usize,
+}
+
+/// Makes ribbons of a trace that has more goroutines than can be lines, until there is enough for
+/// now. Says whether all that will be needed are made.
+pub fn weave(
+    placed: &Placed<'_>,
+    budget: &Budget,
+    shades: &mut Shades,
+    ribbons: &mut Vec<Option<Ribbon>>,
+    mut enough: impl FnMut() -> bool,
+) -> bool {
+    let Placed { trace, names, groups, .. } = *placed;
+    if trace.goroutines.len() <= budget.lines {
+        return true;
+    }
+    ribbons.resize_with(groups.groups.len(), || None);
+    for (ribbon, group) in ribbons.iter_mut().zip(&groups.groups) {
+        if ribbon.is_none() {
+            if enough() {
+                return false;
+            }
+            *ribbon = Some(Ribbon::new(trace, names, shades, group));
+        }
+    }
+    true
 }
 
 /// Computes what is drawn. Ribbons are kept from time to time, by group: they depend on nothing
@@ -468,7 +494,7 @@ fn links(
         [from, to, (time.saturating_sub(base) as f32).to_bits(), kind | weight << 8]
     };
     // Links of ribbons are joined: by both ends, row of time and kind.
-    let mut joined: BTreeMap<(u32, u32, u16, u32), (u64, u32)> = BTreeMap::new();
+    let mut joined: HashMap<(u32, u32, u16, u32), (u64, u32), FixedState> = HashMap::default();
 
     for (index, goroutine) in (0_u32..).zip(&trace.goroutines) {
         let (parent, child) = (goroutine.parent, Go(index));
@@ -523,8 +549,14 @@ fn links(
     level.exact &= stride == 1;
     // The most in number first, if not all fit.
     let mut joined: Vec<_> = joined.into_iter().collect();
-    joined.sort_by_key(|(key, (_, count))| (std::cmp::Reverse(*count), *key));
-    for ((from, to, _, kind), (time, count)) in joined.into_iter().take(budget.links / 2) {
+    let order = |(key, (_, count)): &(_, (u64, u32))| (std::cmp::Reverse(*count), *key);
+    let most = budget.links / 2;
+    if joined.len() > most {
+        joined.select_nth_unstable_by_key(most, order);
+        joined.truncate(most);
+    }
+    joined.sort_unstable_by_key(order);
+    for ((from, to, _, kind), (time, count)) in joined {
         let weight = (f64::from(count).log2() * 16.0 + 1.0).clamp(1.0, 255.0) as u32;
         level.links.push(link(from, to, time, kind, weight));
         if kind != CREATED {
