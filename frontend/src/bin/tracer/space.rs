@@ -37,7 +37,7 @@ const CALM: f64 = 160.0;
 /// The same while a trace is being read.
 const READING: f64 = 700.0;
 /// Milliseconds of a frame that ribbons may take.
-const BUDGET: f64 = 12.0;
+const BUDGET: f64 = 30.0;
 /// Milliseconds between two tellings of what is shown, at least.
 const TELLING: f64 = 33.0;
 /// Part of a second that a link takes to arrive.
@@ -308,7 +308,8 @@ impl Space {
     /// that has to wait.
     fn make(&mut self, opened: &Opened, now: f64) -> bool {
         let made = &mut self.made;
-        let other = !made.weaving && made.revision != Some(opened.revision);
+        // A trace that is being read will be another soon again.
+        let other = made.revision != Some(opened.revision) && (!made.weaving || opened.is_read());
         let grown = other || made.layout != self.layout;
         let built = !made.weaving
             && made.camera.is_some_and(|(camera, size)| {
