@@ -7,6 +7,7 @@ page shows. Prints the median over the rounds of wall time, CPU time and peak me
 times ours those of Go's are.
 
     python3 tests/bench/trace.py [--rounds 5] [--events 2000000]
+    python3 tests/bench/trace.py --into FOLDER    # only records them, for trace.mjs and trace_frames.mjs
 
 Builds what it needs: Go, and `cargo build --release -p tests --example traceread`.
 """
@@ -32,6 +33,25 @@ def recorder(scratch):
     subprocess.run(["go", "build", "-o", binary, "."], check=True, cwd=PROGRAMS / "tracetruth",
                    env=os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"})
     return binary
+
+
+def record_all(folder, events):
+    """Traces of about so many events, of few and of many goroutines."""
+    # About three events for each value of pairs that play ball.
+    values = events // 3
+    programs = {
+        "64-pairs.trace": ["storm", "64", str(values // 64)],
+        "5000-pairs.trace": ["storm", "5000", str(values // 5000)],
+        "25000-pairs.trace": ["storm", "25000", str(values // 25000)],
+        "2000-to-2000.trace": ["fan", "2000", "2000", str(values // 2000)],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="coverglass-bench-") as scratch:
+        record = recorder(pathlib.Path(scratch))
+        for name, program in programs.items():
+            subprocess.run([record, folder / name, *program], check=True, capture_output=True,
+                           env=os.environ | {"GOMAXPROCS": "8"})
+    return [folder / name for name in programs]
 
 
 def oracle(scratch):
@@ -64,8 +84,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--events", type=int, default=2_000_000)
+    parser.add_argument("--into", type=pathlib.Path, help="record traces there, and that is all")
     parser.add_argument("--keep", type=pathlib.Path, help="traces to read instead", nargs="*")
     arguments = parser.parse_args()
+    if arguments.into:
+        record_all(arguments.into, arguments.events)
+        return
     subprocess.run(["cargo", "build", "--quiet", "--release", "-p", "tests", "--example",
                     "traceread"], check=True, cwd=REPOSITORY)
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="coverglass-bench-"))
@@ -73,17 +97,7 @@ def main():
         go = oracle(scratch)
         traces = arguments.keep
         if not traces:
-            record, traces = recorder(scratch), []
-            # About three events for each value of pairs that play ball.
-            values = arguments.events // 3
-            for name, program in [
-                ("64 pairs", ["storm", "64", str(values // 64)]),
-                ("5000 pairs", ["storm", "5000", str(values // 5000)]),
-                ("2000 to 2000", ["fan", "2000", "2000", str(values // 2000)]),
-            ]:
-                traces.append(scratch / name)
-                subprocess.run([record, traces[-1], *program], check=True, capture_output=True,
-                               env=os.environ | {"GOMAXPROCS": "8"})
+            traces = record_all(scratch, arguments.events)
         print("| trace | reader | wall s / CPU s / MB | Go's, times: wall, CPU, memory |")
         print("|---|---|---|---|")
         for trace in traces:

@@ -1,9 +1,9 @@
 // What a frame of the view in space costs the worker: CPU, quads and uploads, while a trace plays
 // and while the camera turns. What the graphics card does is not counted.
 //
-//     node tests/bench/trace_frames.mjs TRACE... [--seconds N]
+//     node tests/bench/trace_frames.mjs TRACE... [--seconds N] [--url URL]
 //
-// Needs the release binary, and `npm ci` in tests/browser.
+// Needs `npm ci` in tests/browser and the release binary, or the address of a page.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
@@ -15,12 +15,16 @@ const { chromium } = require("playwright-core");
 const binary = process.env.COVERGLASS_BIN ?? join(repository, "target/release/coverglass");
 
 const words = process.argv.slice(2);
-const option = words.indexOf("--seconds");
-const seconds = option < 0 ? 10 : Number(words.splice(option, 2)[1]);
+const option = (name) => {
+  const at = words.indexOf(name);
+  return at < 0 ? undefined : words.splice(at, 2)[1];
+};
+const seconds = Number(option("--seconds") ?? 10);
+const address = option("--url");
 if (words.length === 0) throw new Error("which traces?");
 
-const relay = spawn(binary, ["serve", "--listen", "127.0.0.1:0", "--no-collector"]);
-const url = await new Promise((done, fail) => {
+const relay = address ? undefined : spawn(binary, ["serve", "--listen", "127.0.0.1:0", "--no-collector"]);
+const url = address ?? await new Promise((done, fail) => {
   relay.stdout.once("data", (line) => done(`${line}`.trim().split("\n")[0]));
   relay.once("exit", (code) => fail(new Error(`the relay ended (${code})`)));
 });
@@ -56,8 +60,13 @@ try {
     await page.waitForSelector("body[data-ready]");
     await page.setInputFiles("#file", path);
     await page.waitForFunction(() => document.querySelector("#progress").hidden && Number(document.querySelector("#space-tools").dataset.now) > 0);
-    await page.waitForTimeout(3_000);
-    const still = await measure(page);
+    const { 1: count } = /([\d\s]+) goroutines/.exec(await page.textContent("#status"));
+    let still = await measure(page);
+    // All of them are on the screen, once that was computed.
+    while (still.lines + still.grouped < Number(count.replace(/\s/g, ""))) {
+      await page.waitForTimeout(500);
+      still = await measure(page);
+    }
     console.log(
       `${basename(path)}: ${still.lines} lines, ${still.grouped} in ribbons; ${still.primitives} quads: ` +
         `${still.segments} segments, ${still.links} links; computed in ${still.build.toFixed(0)} ms`,
@@ -78,5 +87,5 @@ try {
   }
 } finally {
   await browser.close();
-  relay.kill();
+  relay?.kill();
 }
