@@ -5,6 +5,9 @@ use coverage::{Metrics, Profile, dump};
 use formats::go_cov::{self, Pod};
 use formats::limits::Limits;
 use formats::{Member, Notes, Read, archive, go_counters, go_meta, go_text};
+use gotrace::channels::ChannelsReader;
+use gotrace::messages::Messages;
+use gotrace::{Channels, Trace};
 use instrument::collector::{Collector, Config};
 use wire::frame::Frame;
 use wire::{AgentToRelay, RelayToAgent, RelayToViewer, Table};
@@ -234,6 +237,76 @@ impl archive::Sink for Counted {
         self.n_bytes += bytes.len();
         self.most_bytes = self.most_bytes.max(bytes.len());
         0
+    }
+}
+
+/// Channel operations, as they are and as chunks of a file: what is read of them has its order,
+/// whatever the pieces in which it came, and each value that came out had gone in before.
+pub fn channels(bytes: &[u8]) {
+    channels_as_is(bytes, None);
+    let told = traces::read(include_bytes!("fixtures/trace/go1.26-states.trace"));
+    let trace = told.map(|told| told.trace()).unwrap_or_default();
+    channels_as_is(&file_of_channels(bytes, trace.origin.unsigned_abs()), Some(&trace));
+}
+
+/// A file with the chunks that these bytes stand for: each is as many records of 72 bytes as its
+/// first byte says, the first of them its head. Every other record has the number of its place,
+/// and a time from `begin` on.
+fn file_of_channels(bytes: &[u8], begin: u64) -> Vec<u8> {
+    const CHUNK: usize = 1 << 16;
+    const RECORD: usize = 72;
+    let mut file = b"CGCHAN1\0".to_vec();
+    for number in [1_u32, 8, 1 << 16, 72] {
+        file.extend(number.to_le_bytes());
+    }
+    file.resize(4096, 0);
+    let mut rest = bytes;
+    while let Some((count, after)) = rest.split_first() {
+        let start = file.len();
+        let (records, after) = after.split_at(after.len().min(usize::from(count % 32) * RECORD));
+        file.extend(records);
+        rest = after;
+        let word = |at: usize, file: &[u8]| {
+            let found = file.get(at..at + 8).and_then(|found| found.first_chunk());
+            found.map_or(0, |found| u64::from_le_bytes(*found))
+        };
+        let serial = word(start, &file).wrapping_sub(1);
+        for (index, at) in (1_u64..).zip((start + RECORD..).step_by(RECORD)) {
+            if at + RECORD > file.len() || file.len() - start > CHUNK {
+                break;
+            }
+            if word(at, &file) % 2 == 0 {
+                let number = (serial << 16).wrapping_add(index);
+                let end = begin.wrapping_add(word(at + 24, &file) % 10_000_000);
+                file[at..at + 8].copy_from_slice(&number.to_le_bytes());
+                file[at + 24..at + 32].copy_from_slice(&end.to_le_bytes());
+            }
+        }
+        file.resize(start + CHUNK, 0);
+    }
+    file
+}
+
+fn channels_as_is(bytes: &[u8], trace: Option<&Trace>) {
+    let whole = Channels::read(bytes);
+    let mut reader = ChannelsReader::new(usize::MAX);
+    let size = 1 + bytes.len() / 3;
+    let pushed = bytes.chunks(size).try_for_each(|piece| reader.push(piece));
+    assert_eq!(pushed.and_then(|()| reader.finish()), whole);
+    let Ok(channels) = whole else { return };
+    let operations = &channels.operations;
+    assert!(operations.len() * 72 <= bytes.len());
+    assert!(operations.is_sorted_by_key(|operation| operation.end));
+    if let Some(trace) = trace {
+        let _ = channels.check_run(trace);
+    }
+    let Messages { messages, channels: found } = Messages::of(&channels, trace);
+    assert!(messages.is_sorted_by_key(|message| message.received));
+    assert!(messages.len() * 2 <= operations.len());
+    for message in &messages {
+        assert!(message.sent <= message.received, "{message:?}");
+        assert!(found.get(message.channel as usize).is_some(), "{message:?}");
+        assert!(!message.value.to_string().is_empty());
     }
 }
 

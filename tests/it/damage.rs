@@ -65,6 +65,28 @@ fn edits() -> impl Strategy<Value = Vec<u8>> {
     vec(edit, 0..8).prop_map(|edits| edits.concat())
 }
 
+/// A record of [`hostile::channels`]: of few goroutines, channels and values, so that they meet.
+fn operation() -> impl Strategy<Value = Vec<u8>> {
+    let times = (0..400_u64, 0..3_u32, any::<bool>());
+    let whats = (1..7_u8, 0..8_u8, 0..32_u16, any::<u64>());
+    ((1..9_u64, 0..4_u64, 0..4_u64, 0..3_u32), times, whats).prop_map(
+        |((goroutine, channel, bits, capacity), (end, long, odd), (did, kind, flags, text))| {
+            let mut record = Vec::new();
+            for word in [u64::from(odd), goroutine, channel, end * 25_000, bits] {
+                record.extend(word.to_le_bytes());
+            }
+            for half in [1, long, capacity, capacity] {
+                record.extend(half.to_le_bytes());
+            }
+            record.extend([did, kind]);
+            record.extend(flags.to_le_bytes());
+            record.extend(9_u32.to_le_bytes());
+            record.extend(text.to_le_bytes());
+            record
+        },
+    )
+}
+
 proptest! {
     #[test]
     fn damaged_messages_do_no_harm(bytes in damaged(message())) {
@@ -121,6 +143,21 @@ proptest! {
     }
 
     #[test]
+    fn damaged_channel_operations_do_no_harm(
+        chunks in vec((1..4_u64, 0..2_u8, vec(operation(), 0..12)), 0..4),
+        edits in damaged(Vec::new()),
+    ) {
+        let mut bytes = Vec::new();
+        for (serial, run, operations) in chunks {
+            bytes.push(1 + u8::try_from(operations.len()).unwrap());
+            bytes.extend([serial, run.into(), 0, 0, 0, 0, 0, 0, 0].map(u64::to_le_bytes).concat());
+            bytes.extend(operations.concat());
+        }
+        hostile::channels(&bytes);
+        hostile::channels(&[bytes, edits].concat());
+    }
+
+    #[test]
     fn damaged_shared_files_do_no_harm(bytes in edits()) {
         hostile::shared_file(&bytes);
     }
@@ -160,6 +197,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("archive", hostile::archive),
     ("trace", hostile::trace),
     ("trace_parts", torn::trace_parts),
+    ("channels", hostile::channels),
 ];
 
 #[test]

@@ -2,11 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use gotrace::channels::{Channels, Site};
+use anyhow::{Context, Result, bail};
+use flate2::read::MultiGzDecoder;
+use gotrace::channels::{Channels, ChannelsReader, Site};
 use gotrace::messages::{Grade, Message, Messages};
 use serde_json::{Value, json};
 
@@ -16,12 +18,18 @@ use super::open::{self, Opened};
 use super::show;
 use super::table::{self, Column, Table};
 
+/// What gzip files begin with.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// Bytes that are read at once.
+const PIECE: usize = 1 << 16;
+
 /// Prints the messages of a run, of which both the trace and the records of channels were kept.
 pub(super) fn messages(args: &EdgesArgs, file: &Path) -> Result<()> {
-    let refused = || format!("cannot read {}", file.display());
-    let bytes = fs::read(file).with_context(refused)?;
-    let channels = Channels::read(&bytes).with_context(refused)?;
+    let channels = read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let opened = open::open(&args.file)?;
+    if let Err(stranger) = channels.check_run(&opened.trace) {
+        bail!("{} is of another run: {stranger}", file.display());
+    }
     if channels.lost > 0 {
         eprintln!("coverglass: {} operations were lost", channels.lost);
     }
@@ -68,6 +76,23 @@ pub(super) fn messages(args: &EdgesArgs, file: &Path) -> Result<()> {
     table::print(shown.lines())
 }
 
+/// Reads a file of channel operations, which may be packed with gzip.
+fn read(file: &Path) -> Result<Channels> {
+    let mut file = BufReader::new(File::open(file)?);
+    let is_packed = file.fill_buf()?.starts_with(GZIP);
+    let mut bytes: Box<dyn Read> =
+        if is_packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let mut reader = ChannelsReader::new(usize::MAX);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match bytes.read(&mut piece)? {
+            0 => break,
+            read => reader.push(piece.get(..read).unwrap_or_default())?,
+        }
+    }
+    Ok(reader.finish()?)
+}
+
 /// What messages refer to.
 struct Told<'a> {
     channels: &'a Channels,
@@ -101,7 +126,7 @@ impl Told<'_> {
             "to": end(message.to, message.received_at),
             "channel": message.channel,
             "capacity": capacity,
-            "value": message.value.to_string(),
+            "value": self.channels.words(&message.value),
             "grade": message.grade.name(),
         })
     }
@@ -130,7 +155,7 @@ impl Told<'_> {
                 micros(message.received),
                 message.channel.to_string(),
                 capacity(message).to_string(),
-                message.value.to_string(),
+                self.channels.words(&message.value),
                 message.from.to_string(),
                 self.site(message.sent_at),
                 message.to.to_string(),

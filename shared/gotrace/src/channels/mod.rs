@@ -12,6 +12,8 @@
 //! record := 0 serial << 16 + index + 1 · 8 goroutine · 16 channel · 24 end, ns · 32 value bits
 //!           40 site u32 · 44 duration in 64 ns u32, 0: unknown · 48 capacity u32 · 52 length u32
 //!           56 what u8 · kind u8 · flags u16 · 60 size of the text u32 · 64 its first 8 bytes
+//! text   := 0 as a record · 8 its first 48 bytes · 56 6 u8, 0 u8, flags u16: 1 if it is cut ·
+//!           60 size u32 · 64 the last 8 bytes; a record with flag 32 has its number at 64
 //! site   := what u8 · line uleb · column uleb · file str · function str · type str
 //! ```
 //!
@@ -26,6 +28,10 @@ use thiserror::Error;
 use crate::event::GoId;
 
 mod read;
+mod run;
+
+pub use read::ChannelsReader;
+pub use run::Stranger;
 
 /// Bytes that are no file of channel operations. Reads well after "cannot read FILE: ".
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -96,6 +102,8 @@ pub struct Value {
     pub size: u32,
     /// The first of these.
     pub text: [u8; 8],
+    /// Number of what it is in words, in [`Channels::texts`]; 0 where nobody asked for that.
+    pub told: u64,
 }
 
 /// What a value is.
@@ -141,6 +149,15 @@ impl fmt::Display for Value {
             Kind::Other => write!(f, "#{:x}", self.bits),
         }
     }
+}
+
+/// A value in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// As many as there was room for.
+    pub words: String,
+    /// There are more.
+    pub cut: bool,
 }
 
 /// A place in the source where operations happen.
@@ -197,6 +214,8 @@ pub struct Channels {
     pub operations: Vec<Operation>,
     /// Places, by number.
     pub sites: BTreeMap<u32, Site>,
+    /// Values in words, where the program was to tell them.
+    pub texts: BTreeMap<u64, Text>,
     /// Operations that are not there: overwritten, or without room.
     pub lost: u64,
     /// Records that were not finished, or are none.
@@ -223,6 +242,19 @@ impl Channels {
     /// The bytes are something else, or of another version.
     pub fn read(bytes: &[u8]) -> Result<Self, ChannelsError> {
         read::read(bytes)
+    }
+
+    /// A value in words: those that the program told, if it did.
+    pub fn words(&self, value: &Value) -> String {
+        match (self.texts.get(&value.told), value.kind) {
+            (None, _) => value.to_string(),
+            (Some(Text { words, cut: false }), Kind::Text) => format!("{words:?}"),
+            (Some(Text { words, cut: true }), Kind::Text) => {
+                format!("{words:?}… ({} bytes)", value.size)
+            }
+            (Some(Text { words, cut: false }), _) => words.clone(),
+            (Some(Text { words, cut: true }), _) => format!("{words}…"),
+        }
     }
 
     /// The place of an operation.

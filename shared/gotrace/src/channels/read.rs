@@ -1,6 +1,10 @@
 //! The bytes of a file of channel operations.
 
-use super::{Channels, ChannelsError, Did, Kind, Operation, Site, Value};
+use std::collections::HashSet;
+
+use foldhash::fast::FixedState;
+
+use super::{Channels, ChannelsError, Did, Kind, Operation, Site, Text, Value};
 use crate::cursor::Cursor;
 
 pub(super) const MAGIC: &[u8] = b"CGCHAN1\0";
@@ -16,59 +20,177 @@ const OK: u64 = 2;
 const CLOSED: u64 = 4;
 const VALUE: u64 = 8;
 const RANGE: u64 = 16;
+const TOLD: u64 = 32;
+
+/// What a record with words does, and its flag where they are cut.
+const TEXT: u8 = 6;
+const CUT: u64 = 1;
+/// Bytes of words in a record: before what it does, and behind.
+const WORDS: [std::ops::Range<usize>; 2] = [8..56, 64..72];
+
+/// Most chunks that are read as one run of places.
+const RUN_CHUNKS: usize = 1 << 10;
+
+/// Reads a file piece by piece, and keeps the newest operations only.
+#[derive(Debug, Clone)]
+pub struct ChannelsReader {
+    channels: Channels,
+    /// Chunks that are taken in turns; 0 before the header was read.
+    n_chunks: u64,
+    /// What does not make a chunk yet.
+    rest: Vec<u8>,
+    /// Bytes that make the next one.
+    wanted: usize,
+    most: usize,
+}
+
+impl ChannelsReader {
+    /// Reads nothing yet. Of more than so many operations the oldest are lost.
+    pub fn new(most: usize) -> Self {
+        let channels = Channels::default();
+        Self { channels, n_chunks: 0, rest: Vec::new(), wanted: HEADER_BYTES, most }
+    }
+
+    /// Reads the next bytes.
+    ///
+    /// # Errors
+    /// The bytes are something else, or of another version.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), ChannelsError> {
+        if self.rest.is_empty() && bytes.len() >= self.wanted {
+            let read = self.take(bytes)?;
+            self.rest.extend_from_slice(bytes.get(read..).unwrap_or(&[]));
+            return Ok(());
+        }
+        self.rest.extend_from_slice(bytes);
+        if self.rest.len() >= self.wanted {
+            let rest = std::mem::take(&mut self.rest);
+            let read = self.take(&rest)?;
+            self.rest.extend_from_slice(rest.get(read..).unwrap_or(&[]));
+        }
+        Ok(())
+    }
+
+    /// Reads what is whole, and says how many bytes that was.
+    fn take(&mut self, bytes: &[u8]) -> Result<usize, ChannelsError> {
+        let mut left = bytes;
+        if self.n_chunks == 0 {
+            let Some((header, behind)) = left.split_at_checked(HEADER_BYTES) else { return Ok(0) };
+            self.header(header)?;
+            left = behind;
+        }
+        while let Some(whole) = left.get(..CHUNK_BYTES) {
+            let length = length(whole);
+            let Some((run, behind)) = left.split_at_checked(length) else {
+                self.wanted = length;
+                return Ok(bytes.len() - left.len());
+            };
+            self.chunk(run);
+            left = behind;
+        }
+        self.wanted = CHUNK_BYTES;
+        Ok(bytes.len() - left.len())
+    }
+
+    /// Nothing more follows.
+    ///
+    /// # Errors
+    /// There were no bytes, or too few.
+    pub fn finish(mut self) -> Result<Channels, ChannelsError> {
+        if self.n_chunks == 0 {
+            return Err(ChannelsError::NoChannels);
+        }
+        // A file that is cut off, as one that is being copied.
+        let rest = std::mem::take(&mut self.rest);
+        let mut left = &*rest;
+        while left.len() >= RECORD_BYTES {
+            let whole = left.get(..CHUNK_BYTES).unwrap_or(left);
+            let (run, behind) = left.split_at(length(whole).min(left.len()));
+            self.chunk(run);
+            left = behind;
+        }
+        self.keep_newest();
+        self.channels.operations.sort_by_key(|operation| (operation.end, operation.goroutine));
+        Ok(self.channels)
+    }
+
+    fn header(&mut self, bytes: &[u8]) -> Result<(), ChannelsError> {
+        if !bytes.starts_with(MAGIC) {
+            return Err(ChannelsError::NoChannels);
+        }
+        match u32_at(bytes, 8) {
+            VERSION => {}
+            version => return Err(ChannelsError::Version(version)),
+        }
+        for (place, what, expected) in
+            [(16, "size of a chunk", CHUNK_BYTES), (20, "size of a record", RECORD_BYTES)]
+        {
+            let found = u32_at(bytes, place);
+            let expected = u32::try_from(expected).unwrap_or(u32::MAX);
+            if found != expected {
+                return Err(ChannelsError::Shape { place: place as u64, what, found, expected });
+            }
+        }
+        let version = bytes.get(72..103).unwrap_or(&[]);
+        let version = version.split(|byte| *byte == 0).next().unwrap_or(&[]);
+        self.n_chunks = u64::from(u32_at(bytes, 12)).max(1);
+        self.channels = Channels {
+            pid: u64_at(bytes, 24),
+            wall: u64_at(bytes, 32),
+            mono: u64_at(bytes, 40),
+            lost: u64_at(bytes, 56),
+            go_version: String::from_utf8_lossy(version).into_owned(),
+            ..Channels::default()
+        };
+        Ok(())
+    }
+
+    /// Reads a chunk of records, or a run of those with places.
+    fn chunk(&mut self, run: &[u8]) {
+        let Some(serial) = u64_at(run, 0).checked_sub(1) else {
+            // Never begun.
+            return;
+        };
+        if u32_at(run, 8) > 0 {
+            sites(&mut self.channels, run);
+            return;
+        }
+        records(&mut self.channels, run, serial);
+        // Each turn overwrote what was here.
+        let overwritten = (serial / self.n_chunks).saturating_mul(CHUNK_RECORDS);
+        self.channels.lost = self.channels.lost.saturating_add(overwritten);
+        if self.channels.operations.len() >= self.most.saturating_mul(2) {
+            self.keep_newest();
+        }
+    }
+
+    fn keep_newest(&mut self) {
+        let operations = &mut self.channels.operations;
+        let Some(old) = operations.len().checked_sub(self.most).filter(|old| *old > 0) else {
+            return;
+        };
+        operations.sort_by_key(|operation| (operation.end, operation.goroutine));
+        operations.drain(..old);
+        let told: HashSet<u64, FixedState> =
+            operations.iter().map(|operation| operation.value.told).collect();
+        // Words may come before the operation that they belong to.
+        if self.channels.texts.len() > self.most.saturating_mul(2) {
+            self.channels.texts.retain(|number, _| told.contains(number));
+        }
+        self.channels.lost = self.channels.lost.saturating_add(old as u64);
+    }
+}
+
+/// Bytes of what begins with this chunk.
+fn length(chunk: &[u8]) -> usize {
+    let begun = u64_at(chunk, 0) > 0;
+    let chunks = if begun { u32_at(chunk, 8) as usize } else { 1 };
+    chunks.clamp(1, RUN_CHUNKS) * CHUNK_BYTES
+}
 
 pub(super) fn read(bytes: &[u8]) -> Result<Channels, ChannelsError> {
-    if !bytes.starts_with(MAGIC) || bytes.len() < HEADER_BYTES {
-        return Err(ChannelsError::NoChannels);
-    }
-    match u32_at(bytes, 8) {
-        VERSION => {}
-        version => return Err(ChannelsError::Version(version)),
-    }
-    for (place, what, expected) in
-        [(16, "size of a chunk", CHUNK_BYTES), (20, "size of a record", RECORD_BYTES)]
-    {
-        let found = u32_at(bytes, place);
-        let expected = u32::try_from(expected).unwrap_or(u32::MAX);
-        if found != expected {
-            return Err(ChannelsError::Shape { place: place as u64, what, found, expected });
-        }
-    }
-    let version = bytes.get(72..103).unwrap_or(&[]);
-    let version = version.split(|byte| *byte == 0).next().unwrap_or(&[]);
-    let mut channels = Channels {
-        pid: u64_at(bytes, 24),
-        wall: u64_at(bytes, 32),
-        mono: u64_at(bytes, 40),
-        lost: u64_at(bytes, 56),
-        go_version: String::from_utf8_lossy(version).into_owned(),
-        ..Channels::default()
-    };
-    let chunks = bytes.get(HEADER_BYTES..).unwrap_or(&[]);
-    let n_chunks = u64::from(u32_at(bytes, 12)).max(1);
-    let mut at = 0;
-    while let Some(chunk) = chunks.get(at..).filter(|chunk| chunk.len() >= RECORD_BYTES) {
-        let whole = chunk.get(..CHUNK_BYTES).unwrap_or(chunk);
-        let n_sites = u32_at(whole, 8) as usize;
-        match u64_at(whole, 0).checked_sub(1) {
-            // Never begun.
-            None => at += CHUNK_BYTES,
-            Some(_) if n_sites > 0 => {
-                let length = n_sites.saturating_mul(CHUNK_BYTES).min(chunk.len());
-                sites(&mut channels, chunk.get(..length).unwrap_or(chunk));
-                at = at.saturating_add(length.next_multiple_of(CHUNK_BYTES));
-            }
-            Some(serial) => {
-                records(&mut channels, whole, serial);
-                // Each turn overwrote what was here.
-                channels.lost =
-                    channels.lost.saturating_add((serial / n_chunks).saturating_mul(CHUNK_RECORDS));
-                at += CHUNK_BYTES;
-            }
-        }
-    }
-    channels.operations.sort_by_key(|operation| (operation.end, operation.goroutine));
-    Ok(channels)
+    let mut reader = ChannelsReader::new(usize::MAX);
+    reader.push(bytes)?;
+    reader.finish()
 }
 
 fn records(channels: &mut Channels, chunk: &[u8], serial: u64) {
@@ -80,11 +202,26 @@ fn records(channels: &mut Channels, chunk: &[u8], serial: u64) {
             continue;
         }
         let expected = (serial << 16).wrapping_add(index + 1);
+        if number == expected && record.get(56) == Some(&TEXT) {
+            channels.texts.insert(number, text(record));
+            continue;
+        }
         match operation(record).filter(|_| number == expected) {
             Some(operation) => channels.operations.push(operation),
             None => channels.torn += 1,
         }
     }
+}
+
+fn text(record: &[u8]) -> Text {
+    let [before, behind] = WORDS.map(|range| record.get(range).unwrap_or(&[]));
+    let mut bytes = [before, behind].concat();
+    bytes.truncate(u32_at(record, 60) as usize);
+    let cut = (u64_at(record, 56) >> 16) & CUT != 0;
+    let words = String::from_utf8_lossy(&bytes);
+    // A character may be cut at the end.
+    let words = if cut { words.trim_end_matches('\u{fffd}') } else { &*words };
+    Text { words: words.to_owned(), cut }
 }
 
 fn operation(record: &[u8]) -> Option<Operation> {
@@ -108,7 +245,8 @@ fn operation(record: &[u8]) -> Option<Operation> {
         kind,
         bits: u64_at(record, 32),
         size: u32_at(record, 60),
-        text: u64_at(record, 64).to_le_bytes(),
+        text: if has(TOLD) { [0; 8] } else { u64_at(record, 64).to_le_bytes() },
+        told: if has(TOLD) { u64_at(record, 64) } else { 0 },
     };
     Some(Operation {
         goroutine: u64_at(record, 8),
@@ -209,6 +347,26 @@ mod tests {
     }
 
     #[test]
+    fn values_are_told_in_words_where_they_were_asked_for() {
+        let mut sent = SENT;
+        (sent[0], sent[7], sent[8]) =
+            ((1 << 16) + 2, SENT[7] & !0xff00 | TOLD << 16, (1 << 16) + 1);
+        let mut words = [0; 9];
+        (words[0], words[7]) = ((1 << 16) + 1, u64::from(TEXT) | CUT << 16 | 56 << 32);
+        for (word, part) in [1, 2, 3, 4, 5, 6, 8]
+            .into_iter()
+            .zip(b"{1 [2 3] error: all of it that there is room for, no mor".chunks(8))
+        {
+            words[word] = u64::from_le_bytes(part.try_into().unwrap());
+        }
+        let channels = read(&file(&[words, sent])).unwrap();
+        let [operation] = channels.operations[..] else { panic!("{channels:?}") };
+        let told = channels.words(&operation.value);
+        assert_eq!(told, "{1 [2 3] error: all of it that there is room for, no mor…");
+        assert_eq!((operation.value.to_string(), channels.torn), ("#2a".to_owned(), 0));
+    }
+
+    #[test]
     fn what_is_not_whole_is_counted() {
         let mut old = SENT;
         old[0] = 3;
@@ -217,6 +375,35 @@ mod tests {
         unknown[7] = 99;
         let channels = read(&file(&[SENT, old, unknown])).unwrap();
         assert_eq!((channels.operations.len(), channels.torn), (1, 2));
+    }
+
+    #[test]
+    fn pieces_of_any_size_are_read_as_the_whole_is() {
+        let whole = file(&[SENT; 1]);
+        for size in [1, 71, 4_095, 65_536, 100_000] {
+            let mut reader = ChannelsReader::new(usize::MAX);
+            for piece in whole.chunks(size).take(if size == 1 { 5_000 } else { usize::MAX }) {
+                reader.push(piece).unwrap();
+            }
+            if size > 1 {
+                assert_eq!(reader.finish(), read(&whole), "{size}");
+            }
+        }
+        assert_eq!(ChannelsReader::new(1).finish(), Err(ChannelsError::NoChannels));
+    }
+
+    #[test]
+    fn the_newest_are_kept() {
+        let later = |at: u64| {
+            let mut record = SENT;
+            (record[0], record[3]) = (SENT[0] + at, 2_000 - at);
+            record
+        };
+        let mut reader = ChannelsReader::new(2);
+        reader.push(&file(&[later(0), later(1), later(2), later(3), later(4)])).unwrap();
+        let channels = reader.finish().unwrap();
+        let ends: Vec<_> = channels.operations.iter().map(|operation| operation.end).collect();
+        assert_eq!((ends, channels.lost), (vec![1_999, 2_000], 3));
     }
 
     #[test]
