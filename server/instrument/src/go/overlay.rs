@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -151,10 +152,15 @@ impl Instrumenter<'_> {
         let linked = [(push, PUSH.0, push_text.as_str()), (trace, TRACE.0, TRACE.1)];
         let files: Vec<_> = files.into_iter().chain(linked).collect();
         let parts: Vec<&[u8]> = files.iter().map(|(_, _, text)| text.as_bytes()).collect();
-        let directory = self.cache.join("runtime").join(hex(&parts));
+        let key = hex(&parts);
+        let directory = self.cache.join("runtime").join(&key);
         if !cache::touch(&directory) {
             cache::write_directory(&directory, |directory| {
-                files.iter().try_for_each(|(_, name, text)| fs::write(directory.join(name), text))
+                files.iter().try_for_each(|(_, name, text)| {
+                    let path = directory.join(name);
+                    fs::write(&path, text)?;
+                    fs::File::options().write(true).open(&path)?.set_modified(long_ago(&key))
+                })
             })?;
         }
         let source = self.toolchain.root.join("src");
@@ -322,6 +328,14 @@ fn line_files(text: &str) -> impl Iterator<Item = &str> {
     at_line_start.chain(inside).filter_map(move |directive| Some(&directive[..name(directive)?]))
 }
 
+/// A time for files with a key, long ago. Up to Go 1.23 a package that is only made up is none of
+/// the standard library's as long as one of its files is younger than two seconds. What go knows
+/// of its imports it keeps by the time and size of files, so other contents have another time.
+fn long_ago(key: &str) -> SystemTime {
+    let seconds = key.get(..7).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + seconds.unwrap_or(0))
+}
+
 /// Hex digits of a hash over these parts and their lengths.
 pub(super) fn hex(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
@@ -335,6 +349,15 @@ pub(super) fn hex(parts: &[&[u8]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_other_contents_have_other_times_long_ago() {
+        let (one, other) = (hex(&[b"one"]), hex(&[b"other"]));
+        assert_ne!(long_ago(&one), long_ago(&other));
+        assert_eq!(long_ago(&one), long_ago(&one));
+        let year_2010 = SystemTime::UNIX_EPOCH + Duration::from_secs(1_270_000_000);
+        assert!([one, other].iter().all(|key| long_ago(key) < year_2010));
+    }
 
     #[test]
     fn line_directives_name_files() {
