@@ -136,6 +136,10 @@ const WAYS: &[&str] = &[
     "4 4 0 500 range",
     "4 4 0 500 sleep",
     "4 4 0 500 both,select",
+    "3 5 0 300 both,select,sleep",
+    "4 4 1 500 both,select",
+    "4 4 16 500 both,select",
+    "5 3 16 300 both,select,spin",
     "3 5 0 500 try,sleep",
     "4 4 0 300 trysend,spin",
     "4 4 1 500 -",
@@ -144,6 +148,7 @@ const WAYS: &[&str] = &[
     "1 4 16 1000 -",
     "4 4 16 1000 sleep",
     "4 4 16 1000 both,try",
+    "3 5 4 500 trysend,try",
     "16 16 64 200 sleep,spin,range",
 ];
 
@@ -259,6 +264,33 @@ fn every_form_is_recorded_with_its_place_and_value() {
     assert!(of(Did::Close) >= 2 && of(Did::Default) >= 1 && of(Did::Make) >= 10);
     let closed = channels.operations.iter().filter(|o| o.ok == Some(false)).count();
     assert!(closed >= 1, "{closed}");
+}
+
+#[test]
+fn values_are_told_in_words_where_they_are_asked_for() {
+    if without_go("values_are_told_in_words_where_they_are_asked_for") {
+        return;
+    }
+    let built = Built::get();
+    let to = built.scratch.join("values");
+    let mut ours = built.command(tests::coverglass());
+    ours.args(["build", "--channels-values", "-o"]).arg(&to).arg("./values");
+    output(&mut ours);
+    let file = built.scratch.join("values.channels");
+    let lines = |command: &mut Command| {
+        let said = String::from_utf8_lossy(&output(command).stdout).into_owned();
+        said.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let expected = lines(built.command(&to).env("COVERGLASS_CHANNELS", &file));
+    let channels = read_channels(&file);
+    assert_eq!((channels.lost, channels.torn), (0, 0));
+    let of = |did| {
+        let all = channels.operations.iter().filter(move |operation| operation.did == did);
+        all.map(|operation| channels.words(&operation.value)).collect::<Vec<_>>()
+    };
+    assert!(expected.len() > 20, "{expected:?}");
+    assert_eq!(of(Did::Send), expected);
+    assert_eq!(of(Did::Receive), expected);
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub(super) struct Arguments {
     pub push: bool,
     /// Whether channel operations are recorded.
     pub channels: bool,
+    /// Whether their values are told in words.
+    pub values: bool,
     /// The file for them, of `run` and `test`.
     pub channels_file: Option<OsString>,
     /// Whether the execution trace of what runs is wanted, and in which file besides.
@@ -66,6 +68,8 @@ pub(super) struct Arguments {
     pub detector: bool,
     /// `-race`.
     pub race: bool,
+    /// `-trimpath`.
+    pub trimpath: bool,
     /// `-exec` of `run`.
     pub exec: Option<OsString>,
     /// `-vet` of `test`.
@@ -89,6 +93,7 @@ impl Arguments {
                 Some("--flow=off") => parsed.flow = false,
                 Some("--push") => parsed.push = true,
                 Some("--channels") => parsed.channels = true,
+                Some("--channels-values") => (parsed.channels, parsed.values) = (true, true),
                 Some(flag) if flag.starts_with("--channels=") => {
                     let file = &flag["--channels=".len()..];
                     if file.is_empty() || verb == Verb::Build {
@@ -214,6 +219,7 @@ impl Arguments {
             "exec" => self.exec = value.map(OsStr::to_owned),
             "vet" => self.vet = value.map(OsStr::to_owned),
             "n" | "c" => self.dry |= on,
+            "trimpath" => self.trimpath = on,
             "covermode" => {
                 let word = text();
                 let unknown =
@@ -325,6 +331,15 @@ mod tests {
 
     fn joined(words: &[OsString]) -> String {
         words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn values_in_words_are_asked_for_by_a_flag_of_their_own() {
+        let parsed = parse(Verb::Run, "--channels-values --channels=x.channels -trimpath ./p");
+        assert!(parsed.channels && parsed.values && parsed.trimpath);
+        assert_eq!(parsed.channels_file, Some("x.channels".into()));
+        let parsed = parse(Verb::Build, "--channels -trimpath=false ./p");
+        assert!(parsed.channels && !parsed.values && !parsed.trimpath);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(super) struct Channels {
     program: PathBuf,
     /// Import paths, and files with what the compiler says of these packages.
     exports: BTreeMap<String, PathBuf>,
+    /// Files are named by the import path of their package, as `-trimpath` has it.
+    trim: bool,
 }
 
 /// What the program is asked, in its own names.
@@ -43,6 +45,7 @@ struct Request<'a> {
     path: &'a str,
     prefix: &'a str,
     runtime: &'a str,
+    folder: &'a str,
     files: Vec<RequestFile<'a>>,
     exports: &'a BTreeMap<String, PathBuf>,
 }
@@ -108,7 +111,7 @@ impl Channels {
                 exports.insert(package.import_path, package.export);
             }
         }
-        Ok(Self { program, exports })
+        Ok(Self { program, exports, trim: arguments.trimpath })
     }
 
     /// Why the operations of a package can't be recorded.
@@ -122,7 +125,7 @@ impl Channels {
 
     /// What the result for a package depends on, besides its sources.
     pub(super) fn key(&self, package: &Package) -> String {
-        let mut key = overlay::hex(&[HELPER.as_bytes()]);
+        let mut key = overlay::hex(&[HELPER.as_bytes(), &[self.trim.into()]]);
         for import in &package.imports {
             key.push('\n');
             key.push_str(import);
@@ -151,6 +154,8 @@ impl Channels {
             path: &package.path,
             prefix: &names.prefix,
             runtime: &names.runtime,
+            // Variants for tests have more behind a blank.
+            folder: package.path.split(' ').next().filter(|_| self.trim).unwrap_or_default(),
             files: files.collect(),
             exports: &self.exports,
         };

@@ -179,6 +179,7 @@ impl Build {
             runtime_paths: toolchain.free_paths(),
             user: &user,
             channels,
+            values: arguments.values,
         };
         let (overlays, failures) = instrumenter.run(&selection.packages)?;
         complain(&selection);
@@ -546,7 +547,7 @@ fn help(verb: Verb) -> String {
         Verb::Test => ("[=FILE]", ", in FILE (out.channels; %p: process id)"),
     };
     format!(
-        "Usage: coverglass {name} [--flow=on|off] [--push] [--channels{file}] {own}{arguments}
+        "Usage: coverglass {name} [--flow=on|off] [--push] [--channels{file} [--channels-values]] {own}{arguments}
 
 Does what `go {name}` does, with the same flags, directory, environment and outputs. What it
 builds counts its units while it runs, where `coverglass serve` sees them.
@@ -554,6 +555,8 @@ builds counts its units while it runs, where `coverglass serve` sees them.
   --flow=off   no switches for flow tracing at function entries (default: on)
   --push       link push mode even if the program doesn't use the network
   --channels   also record every operation on a channel{into}
+  --channels-values
+               with what was sent in words, as %v has it, where it is no plain number
 {trace}
 Of go's flags, -coverpkg chooses the packages (default: the main module) and -covermode how to
 count (set, count or atomic; default: count, atomic with -race).{note}

@@ -32,6 +32,11 @@ const RUNTIME: [(&str, &str); 6] = [
     ("flow.go", include_str!("../runtime/flow.go")),
     ("channels.go", include_str!("../runtime/channels.go")),
 ];
+/// The file of the runtime package that tells values in words, or doesn't.
+const VALUES: [(&str, &str); 2] = [
+    ("values_off.go", include_str!("../runtime/values_off.go")),
+    ("values.go", include_str!("../runtime/values.go")),
+];
 /// Push mode, a package of its own.
 const PUSH: (&str, &str) = ("push.go", include_str!("../runtime/push.go"));
 /// The execution trace, a package of its own.
@@ -69,6 +74,8 @@ pub(super) struct Instrumenter<'a> {
     pub user: &'a Overlay,
     /// What places records of channel operations, if they are wanted.
     pub channels: Option<Channels>,
+    /// Whether their values are told in words.
+    pub values: bool,
 }
 
 /// A package that could not be instrumented, and why.
@@ -149,8 +156,10 @@ impl Instrumenter<'_> {
         let [runtime, push, trace] = self.runtime_paths;
         let push_text = PUSH.1.replace(PUSH_IMPORT, &format!("target \"{runtime}\""));
         let files = RUNTIME.map(|(name, text)| (runtime, name, text));
+        let (name, text) = VALUES[usize::from(self.values)];
+        let values = (runtime, name, text);
         let linked = [(push, PUSH.0, push_text.as_str()), (trace, TRACE.0, TRACE.1)];
-        let files: Vec<_> = files.into_iter().chain(linked).collect();
+        let files: Vec<_> = files.into_iter().chain([values]).chain(linked).collect();
         let parts: Vec<&[u8]> = files.iter().map(|(_, _, text)| text.as_bytes()).collect();
         let key = hex(&parts);
         let directory = self.cache.join("runtime").join(&key);

@@ -28,6 +28,7 @@ type request struct {
 	Path    string            // of the package
 	Prefix  string            // of all names that are made up
 	Runtime string            // import path of the runtime package
+	Folder  string            // what stands for the package's folder in names of files, if not itself
 	Files   []file            // all of the package
 	Exports map[string]string // import path to file with export data
 }
@@ -101,7 +102,7 @@ func place(asked *request) (*answer, error) {
 		if len(before) != len(now) {
 			return nil, fmt.Errorf("%s: %d operations became %d", f.Name, len(before), len(now))
 		}
-		w := &writer{set: set, info: info, prefix: asked.Prefix, text: f.Text, positions: map[ast.Node]token.Position{}, handled: map[ast.Node]bool{}, inPackage: types.RelativeTo(nil)}
+		w := &writer{set: set, info: info, prefix: asked.Prefix, folder: asked.Folder, text: f.Text, positions: map[ast.Node]token.Position{}, handled: map[ast.Node]bool{}, inPackage: types.RelativeTo(nil)}
 		for k, node := range now {
 			w.positions[node] = originals.Position(before[k].Pos())
 		}
@@ -165,6 +166,7 @@ type writer struct {
 	set       *token.FileSet
 	info      *types.Info
 	prefix    string
+	folder    string
 	text      string
 	positions map[ast.Node]token.Position
 	handled   map[ast.Node]bool
@@ -239,6 +241,10 @@ func (w *writer) site(node ast.Node, op byte, channel types.Type) string {
 	if !filepath.IsAbs(name) {
 		// A line directive's file lies beside the one that it is in.
 		name = filepath.Join(filepath.Dir(w.set.PositionFor(node.Pos(), false).Filename), name)
+	}
+	lies := filepath.Dir(w.set.PositionFor(node.Pos(), false).Filename) + string(filepath.Separator)
+	if inside, ok := strings.CutPrefix(name, lies); ok && w.folder != "" {
+		name = w.folder + "/" + filepath.ToSlash(inside)
 	}
 	described := ""
 	if channel != nil {

@@ -21,6 +21,7 @@ import (
 //	record, of 72 bytes: 0 serial<<16 + index + 1, stored last · goroutine · channel · end, nanotime
 //	value bits · site u32 · duration in 64 ns u32 (0: unknown) · capacity u32 · length after u32
 //	what u8 · kind u8 · flags u16 · size of the text u32 · its first 8 bytes
+//	words, of 72 bytes: as a record · 48 bytes · opText u8 · 0 u8 · 1 if cut u16 · size u32 · 8 bytes
 //
 // The file grows as chunks are taken. Those with records are then taken in turns, so what is
 // overwritten is the oldest.
@@ -40,6 +41,7 @@ const (
 	opClose
 	opMake
 	opDefault
+	opText // none: a value in words
 )
 
 const (
@@ -48,6 +50,7 @@ const (
 	flagClosed             // there was none: the channel is closed
 	flagValue              // the bits are the value's
 	flagRange              // by a range clause
+	flagTold               // the text is the number of a record with the value in words
 
 	later = 1 << 7 // not recorded: the clock is for later
 )
@@ -446,6 +449,9 @@ func note(op *Op, pointerType *abi.Type, value unsafe.Pointer) {
 	var sum digest
 	sum.add(pointerType.Elem(), value, 0)
 	op.bits, op.kind, op.text, op.size = sum.bits, sum.kind, sum.text, sum.size
+	if told {
+		tell(op, pointerType.Elem(), value)
+	}
 }
 
 // digest is what is kept of a value: bits that are the same for the same value, whatever its type.
