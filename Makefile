@@ -37,7 +37,7 @@ fuzz: ## Fuzz each target for a minute; needs a nightly toolchain and cargo-fuzz
 	@tests/fuzz/run 60
 
 gallery: ## Record the example programs anew, whose traces the page offers (static/gallery)
-	@tests/setup go
+	@tests/setup rust go
 	@tests/gallery
 
 clean: ## Remove what was built, keep what was installed

@@ -21,6 +21,11 @@ fn recording(program: &str) -> PathBuf {
     repository().join("static/gallery").join(format!("{program}.trace"))
 }
 
+/// What went through the channels of a program.
+fn operations(program: &str) -> PathBuf {
+    repository().join("static/gallery").join(format!("{program}.channels.gz"))
+}
+
 fn run(arguments: &[&str], file: &Path) -> Output {
     let mut command = Command::new(coverglass());
     command.arg("trace").args(arguments).arg(file);
@@ -72,15 +77,24 @@ fn each_program_has_a_small_recording_and_a_link_on_the_page() {
     let links: BTreeSet<String> =
         links.filter_map(|link| Some(link.split_once('"')?.0.to_owned())).collect();
     assert_eq!(links, programs);
+    let with_channels: Vec<&str> = list
+        .split("href=\"?gallery=")
+        .filter_map(|link| Some(link.split_once("\" data-channels>")?.0))
+        .collect();
+    assert_eq!(with_channels, ["sieve", "pipeline"]);
+    let mut expected: BTreeSet<PathBuf> =
+        PROGRAMS.iter().map(|program| recording(program)).collect();
+    expected.extend(with_channels.into_iter().map(operations));
+    let recordings = fs::read_dir(repository().join("static/gallery")).expect("a folder");
+    let recordings = recordings.map(|entry| entry.expect("a file can be listed").path());
+    assert_eq!(recordings.collect::<BTreeSet<_>>(), expected);
     let mut together = 0;
-    for program in PROGRAMS {
-        let bytes = fs::read(recording(program)).expect("a recording");
-        assert!(bytes.len() <= 60_000, "{program}: {} bytes", bytes.len());
+    for file in expected {
+        let bytes = fs::read(&file).expect("a recording");
+        assert!(bytes.len() <= 60_000, "{file:?}: {} bytes", bytes.len());
         together += bytes.len();
     }
     assert!(together <= 400_000, "{together} bytes");
-    let recordings = fs::read_dir(repository().join("static/gallery")).expect("a folder");
-    assert_eq!(recordings.count(), PROGRAMS.len());
 }
 
 /// What Go's own reader finds in them stands in the fixtures, see their README.
@@ -574,4 +588,50 @@ fn what_is_not_understood_is_refused() {
     ] {
         assert_eq!(run(arguments, &file).status.code(), Some(2), "{arguments:?}");
     }
+}
+
+/// Each channel of the chain carries what the primes before it do not divide, and no more.
+#[test]
+fn values_of_a_sieve_are_those_that_its_primes_leave() {
+    let file = operations("sieve");
+    let file = file.to_str().expect("text");
+    let messages = rows(&["edges", "--channels", file, "--each", "--json"], &recording("sieve"));
+    let mut by_channel: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for message in &messages {
+        assert_eq!(message["grade"], "exact", "{message}");
+        assert_eq!(message["capacity"], 0, "{message}");
+        let value = message["value"].as_str().and_then(|value| value.parse().ok());
+        let channel = by_channel.entry(number(&message["channel"])).or_default();
+        channel.push(value.expect("a number"));
+    }
+    let mut primes: Vec<u64> = Vec::new();
+    let mut all = 0;
+    for values in by_channel.values() {
+        let left = (2..).filter(|number| primes.iter().all(|prime| number % prime != 0));
+        let expected: Vec<u64> = left.take(values.len()).collect();
+        assert_eq!(*values, expected, "behind {primes:?}");
+        primes.push(values[0]);
+        all += values.len();
+    }
+    assert_eq!(primes, [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37]);
+    // Those that were looked at until 37 was through.
+    assert!(all >= 222, "{all}");
+}
+
+#[test]
+fn channel_operations_of_another_run_are_refused() {
+    let file = operations("pipeline");
+    let file = file.to_str().expect("text");
+    let output = run(&["edges", "--channels", file], &recording("sieve"));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{message}");
+    assert!(
+        message.contains("pipeline.channels.gz is of another run: its operations were "),
+        "{message}"
+    );
+    assert!(
+        message.contains(" s after the trace had ended")
+            || message.contains(" s before the trace began"),
+        "{message}"
+    );
 }

@@ -8,6 +8,7 @@ use gotrace::event::GoState;
 
 use super::colors::Shades;
 use super::joined::{Ran, is_runtime, ran};
+use super::passed::Parcels;
 
 /// Most names of tasks and regions that are told.
 const MOST_NAMES: usize = 8;
@@ -99,6 +100,8 @@ pub struct Detail {
     pub ran: Vec<Ran>,
     /// How many functions those are in all.
     pub n_ran: u32,
+    /// What the goroutine sent and received, where the program recorded it.
+    pub passed: Option<Parcels>,
 }
 
 /// What a goroutine does, in a few words.
@@ -186,6 +189,7 @@ pub fn detail(names: &Names, trace: &Trace, go: Go, time: u64) -> Option<Detail>
         tasks,
         ran,
         n_ran,
+        passed: None,
     })
 }
 

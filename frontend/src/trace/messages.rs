@@ -90,6 +90,11 @@ pub enum Ask {
         /// Name of its file.
         name: String,
     },
+    /// Shows what went through channels during the trace: the blob that goes along has it.
+    Channels {
+        /// Name of its file.
+        name: String,
+    },
     /// Reads no further; what was read so far is shown.
     Cancel,
     /// The page is dark now, or is not.
@@ -137,6 +142,8 @@ pub enum FlatAsk {
     Choose(Place),
     /// Chooses nothing.
     Leave,
+    /// Shows only messages of this channel and looks at them, or shows all.
+    Only(Option<u32>),
     /// Looks at this part, or at everything.
     Look(Option<Look>),
     /// Computes a table of the goroutines that are shown.
@@ -206,6 +213,8 @@ pub enum FlatTell {
     },
     /// What is looked at; nothing if it is everything.
     Look(Option<Look>),
+    /// The channel whose messages alone are shown.
+    Only(Option<String>),
     /// A table.
     Table(Table),
     /// Who was at the line that was asked for.
@@ -251,6 +260,10 @@ pub struct Summary {
     pub goroutines: u32,
     /// Wake-ups of one goroutine by another.
     pub edges: u32,
+    /// Channels that the program recorded; none if that was not opened.
+    pub channels: u32,
+    /// Values that went through them.
+    pub messages: u32,
     /// What was lost of a damaged file, a sentence each.
     pub losses: Vec<String>,
 }

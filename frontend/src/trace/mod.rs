@@ -14,7 +14,8 @@
 //! - [`raster`], [`overview`]: their pixels in the flat view;
 //! - [`space`]: goroutines in space;
 //! - [`joined`], [`lines`], [`flow`]: goroutines and source, how often it ran, and what each entered;
-//! - [`detail`], [`tables`]: what is told of one of them, and of all.
+//! - [`detail`], [`tables`]: what is told of one of them, and of all;
+//! - [`passed`]: what they sent to each other, where the program recorded it.
 //!
 //! What computes lies here, knows no browser, and is tested natively.
 
@@ -28,6 +29,7 @@ pub mod lines;
 pub mod live;
 pub mod messages;
 pub mod overview;
+pub mod passed;
 pub mod raster;
 pub mod rows;
 pub mod space;

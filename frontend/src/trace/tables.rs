@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::colors::{Shade, Shades};
 use super::detail::{Place, function, site, state};
 use super::joined::place;
+use super::passed::Passed;
 use super::time;
 use crate::ui::text::grouped;
 
@@ -41,11 +42,15 @@ pub enum About {
     Executed,
     /// Goroutines that were in the function or at the line of the filter.
     Here,
+    /// Channels, where the program recorded what it did with them.
+    Channels,
+    /// Values that went through channels.
+    Messages,
 }
 
 impl About {
     /// All, with their names in addresses.
-    pub const ALL: [(Self, &str); 9] = [
+    pub const ALL: [(Self, &str); 11] = [
         (Self::States, "states"),
         (Self::Functions, "functions"),
         (Self::Places, "places"),
@@ -55,6 +60,8 @@ impl About {
         (Self::Logs, "logs"),
         (Self::Executed, "executed"),
         (Self::Here, "here"),
+        (Self::Channels, "channels"),
+        (Self::Messages, "messages"),
     ];
 
     /// It tells what stacks tell, and no more.
@@ -84,6 +91,27 @@ impl About {
             Self::Logs => &["Time", "Goroutine", "Category", "Message", "Place"],
             Self::Executed => &["Function", "Goroutines", "Stacks", "First", "Last"],
             Self::Here => &["Goroutine", "Function", "Stacks", "First", "Last", "State"],
+            Self::Channels => &[
+                "Channel",
+                "Made at",
+                "Capacity",
+                "Sends",
+                "Receives",
+                "Held at most",
+                "Waited for",
+                "Closed",
+            ],
+            Self::Messages => &[
+                "Received",
+                "Value",
+                "From",
+                "Sent at",
+                "To",
+                "Received at",
+                "Channel",
+                "Under way",
+                "Certain",
+            ],
         }
     }
 }
@@ -102,6 +130,8 @@ pub enum Pick {
     Ran(String),
     /// Shows only goroutines that had this line in a stack, as `FILE:LINE`.
     At(String),
+    /// Shows only messages of this channel.
+    Channel(u32),
 }
 
 /// A row of a table.
@@ -132,17 +162,17 @@ pub struct Table {
     pub down: bool,
 }
 
-enum Cell {
+pub(super) enum Cell {
     Text(String),
     Count(u64),
     Length(u64),
     Point(u64),
 }
 
-struct Record {
-    cells: Vec<Cell>,
-    shade: Option<Shade>,
-    picks: Vec<(u32, Pick)>,
+pub(super) struct Record {
+    pub(super) cells: Vec<Cell>,
+    pub(super) shade: Option<Shade>,
+    pub(super) picks: Vec<(u32, Pick)>,
 }
 
 /// What a table is of.
@@ -152,6 +182,8 @@ pub struct Scope<'a> {
     pub names: &'a Names,
     /// The trace.
     pub trace: &'a Trace,
+    /// What went through channels, where that is known.
+    pub passed: Option<&'a Passed>,
     /// Which goroutines are wanted, by number; those beyond are, too.
     pub wanted: &'a [bool],
     /// The stacks, where the table is of those.
@@ -163,6 +195,7 @@ pub struct Scope<'a> {
 /// A table of the goroutines that are wanted. Without a column it is sorted by what is largest or
 /// first.
 pub fn table(scope: &Scope<'_>, about: About, sort: Option<(u32, bool)>) -> Table {
+    let mut all = None;
     let (mut records, first) = match about {
         About::States => (scope.states(), (3, true)),
         About::Functions => (scope.functions(), (1, true)),
@@ -173,6 +206,20 @@ pub fn table(scope: &Scope<'_>, about: About, sort: Option<(u32, bool)>) -> Tabl
         About::Logs => (scope.logs(), (0, false)),
         About::Executed => (scope.executed(), (1, true)),
         About::Here => (scope.here(), (0, false)),
+        About::Channels => (scope.passed.map_or_else(Vec::new, Passed::channel_rows), (3, true)),
+        About::Messages => {
+            let first = (0, false);
+            let (rows, count) = scope.passed.map_or_else(Default::default, |passed| {
+                let is_wanted = |index| {
+                    passed
+                        .ends(index)
+                        .is_some_and(|(from, to)| scope.is_wanted(from) || scope.is_wanted(to))
+                };
+                passed.message_rows(scope.trace, is_wanted, sort.unwrap_or(first))
+            });
+            all = Some(count);
+            (rows, first)
+        }
     };
     let (sort, down) = sort.unwrap_or(first);
     let at = sort as usize;
@@ -192,7 +239,7 @@ pub fn table(scope: &Scope<'_>, about: About, sort: Option<(u32, bool)>) -> Tabl
     Table {
         about,
         columns: columns.map(|(at, title)| ((*title).to_owned(), numeric(at))).collect(),
-        all: u32::try_from(records.len()).unwrap_or(u32::MAX),
+        all: u32::try_from(all.unwrap_or(records.len())).unwrap_or(u32::MAX),
         lines: records.into_iter().take(MOST_ROWS).map(Record::line).collect(),
         sort,
         down,
@@ -532,7 +579,15 @@ mod tests {
         let joined = Joined::of(&trace);
         let filter = Filter { at: "main.go:20".to_owned(), ..Filter::default() };
         let here = here(&names, &joined, &filter).unwrap();
-        let scope = Scope { names: &names, trace: &trace, wanted, joined: &joined, here: &here };
+        let passed = testing::passed(&trace);
+        let scope = Scope {
+            names: &names,
+            trace: &trace,
+            passed: Some(&passed),
+            wanted,
+            joined: &joined,
+            here: &here,
+        };
         let table = table(&scope, about, sort);
         table.lines.iter().map(|line| line.cells.join(" | ")).collect()
     }
@@ -599,5 +654,25 @@ mod tests {
                 format!("3 | main.worker | 2 | {} | {} | ended", at(70), at(90)),
             ]
         );
+    }
+
+    #[test]
+    fn channels_and_their_messages_are_told() {
+        assert_eq!(
+            lines(About::Channels, &[], None),
+            [
+                "chan int | 0xb | 4 | 2 | 2 | 2 | 0 ns | no",
+                "chan int | main main.go:5 | 0 | 1 | 1 | 0 | 60 ns | no",
+                "chan int | 0xc | 1 | 1 | 1 | 1 | 0 ns | no",
+            ]
+        );
+        let messages = lines(About::Messages, &[], Some((7, true)));
+        assert_eq!(messages.len(), 4);
+        assert_eq!(
+            messages[0],
+            "0.000\u{202f}000\u{202f}120 s | 1 | 2 | work main.go:20 | 1 | main main.go:10 | \
+             chan int 0xb | 70 ns | exact"
+        );
+        assert_eq!(lines(About::Messages, &[true, false, false], None).len(), 3);
     }
 }

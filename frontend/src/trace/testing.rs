@@ -1,6 +1,10 @@
 //! A small trace for tests, written byte by byte as the runtime would.
 
-use gotrace::{Names, Reader, Trace};
+use gotrace::channels::{Did, Kind, Operation, Site, Value};
+use gotrace::messages::{Channel, Grade, Mark, Message, Messages};
+use gotrace::{Channels, Names, Reader, Trace};
+
+use super::passed::Passed;
 
 fn uleb(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 128 {
@@ -89,4 +93,66 @@ pub(crate) fn family() -> (Names, Trace) {
     reader.finish(|names, event| trace.add(names, event)).expect("it is whole");
     assert_eq!(reader.losses().told(), []);
     (reader.into_names(), trace)
+}
+
+/// What the goroutines of [`family`] might have recorded: 3 sends 7 to 1, which waits for it; 2
+/// and 3 send 1 and 2 into a buffer, which 1 takes out later; and 3 sends itself a 9.
+pub(crate) fn passed(trace: &Trace) -> Passed {
+    let mut channels = Channels::default();
+    for (number, did, line, function) in
+        [(1, Did::Make, 5, "main"), (2, Did::Send, 20, "work"), (3, Did::Receive, 10, "main")]
+    {
+        let (file, function) = ("/src/main.go".to_owned(), function.to_owned());
+        let (column, channel) = (2, "chan int".to_owned());
+        channels.sites.insert(number, Site { did, line, column, file, function, channel });
+    }
+    channels.operations.push(Operation {
+        goroutine: 1,
+        channel: 0xa,
+        begin: Some(trace.origin + 30),
+        end: trace.origin + 90,
+        did: Did::Receive,
+        select: false,
+        range: false,
+        ok: None,
+        value: Value::default(),
+        site: 3,
+        capacity: 0,
+        length: 0,
+    });
+    let message = |channel, (from, sent), (to, received), bits| Message {
+        channel,
+        from,
+        to,
+        sent,
+        received,
+        value: Value { kind: Kind::Int, bits, ..Value::default() },
+        sent_at: 2,
+        received_at: 3,
+        grade: Grade::Exact,
+    };
+    let channel = |address, capacity, sends, length| Channel {
+        address,
+        capacity,
+        element: "chan int".to_owned(),
+        sends,
+        receives: sends,
+        lengths: vec![(60, length), (130, 0)],
+        ..Channel::default()
+    };
+    let made = Some(Mark { time: 2, goroutine: 1, site: 1 });
+    let found = Messages {
+        messages: vec![
+            message(2, (3, 65), (3, 68), 9),
+            message(0, (3, 90), (1, 90), 7),
+            message(1, (2, 50), (1, 120), 1),
+            message(1, (3, 66), (1, 130), 2),
+        ],
+        channels: vec![
+            Channel { made, ..channel(0xa, 0, 1, 0) },
+            channel(0xb, 4, 2, 2),
+            channel(0xc, 1, 1, 1),
+        ],
+    };
+    Passed::new(&channels, found, trace)
 }

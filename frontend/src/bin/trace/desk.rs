@@ -6,12 +6,13 @@ use frontend::trace::messages::{Ask, Summary, Tell, View, WORKER};
 use frontend::trace::time;
 use frontend::ui::bind::{at, attribute, body, by_id, click, effect, flag, part, shown, text};
 use frontend::ui::dom::child;
-use frontend::ui::text::grouped;
-use js_sys::{Array, Reflect};
+use frontend::ui::text::{grouped, plural};
+use js_sys::{Array, Reflect, Uint8Array};
 use leptos::prelude::{Get, RwSignal, Set, With, WithUntracked, document};
 use serde::Serialize;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, HtmlCanvasElement, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use crate::flat::Flat;
@@ -205,6 +206,30 @@ impl Desk {
         self.ask_with(&Ask::Open { name: name.to_owned() }, &Array::of1(blob), false);
     }
 
+    /// Opens files: a trace, what its program recorded of channels, or both.
+    pub(crate) fn open_all(self, files: Vec<(String, Blob)>) {
+        spawn_local(async move {
+            let mut operations = Vec::new();
+            let mut traces = 0;
+            for (name, blob) in files {
+                if is_of_channels(&blob).await {
+                    operations.push((name, blob));
+                } else if traces == 0 {
+                    traces += 1;
+                    self.open(&name, &blob);
+                } else {
+                    self.failed.set(format!("{name} is not shown: one trace at a time"));
+                }
+            }
+            if let Some((name, blob)) = operations.pop() {
+                if traces == 0 {
+                    self.failed.set(String::new());
+                }
+                self.ask_with(&Ask::Channels { name }, &Array::of1(&blob), false);
+            }
+        });
+    }
+
     /// Shows a trace that is still being written, which the relay gives at this address.
     pub(crate) fn follow(self, name: String, address: String) {
         self.failed.set(String::new());
@@ -230,10 +255,25 @@ impl Desk {
                     grouped(time::whole(summary.events)),
                     grouped(summary.goroutines.into()),
                     grouped(summary.edges.into())
-                )
+                ) + &match summary.channels {
+                    0 => String::new(),
+                    channels => format!(
+                        ", {} over {}",
+                        plural(summary.messages.into(), "message"),
+                        plural(channels.into(), "channel")
+                    ),
+                }
             })
         })
     }
+}
+
+/// Whether a file holds channel operations, packed or not, by its first bytes.
+async fn is_of_channels(blob: &Blob) -> bool {
+    let Ok(start) = blob.slice_with_f64_and_f64(0.0, 7.0) else { return false };
+    let Ok(bytes) = JsFuture::from(start.array_buffer()).await else { return false };
+    let bytes = Uint8Array::new(&bytes).to_vec();
+    bytes == b"CGCHAN1" || bytes.starts_with(&[0x1f, 0x8b])
 }
 
 /// The blob and name in a message from the page that shows this document in a frame.

@@ -3,6 +3,7 @@
 use frontend::trace::detail::{Call, Detail, Woken};
 use frontend::trace::joined::{self, Ran};
 use frontend::trace::messages::{Ask, FlatAsk};
+use frontend::trace::passed::{Parcel, Parcels};
 use frontend::trace::tables::Pick;
 use frontend::trace::time;
 use frontend::ui::bind::{at, by_id, click, copy, part, set, shown, text};
@@ -87,6 +88,13 @@ pub(crate) fn bind(desk: Desk) {
             Some(woken) => vec![wake(desk, woken)],
             None => vec![sentence("Nobody")],
         }),
+    );
+    let has_passed = move || chosen.with(|of| of.as_ref().is_some_and(|of| of.passed.is_some()));
+    shown(&by_id("passed-title"), has_passed);
+    shown(&by_id("passed"), has_passed);
+    part(
+        &by_id("passed"),
+        made(|desk, of| of.passed.as_ref().map_or_else(Vec::new, |of| parcels(desk, of))),
     );
     part(&by_id("totals"), made(|_, of| totals(of)));
 }
@@ -235,6 +243,43 @@ fn wake(desk: Desk, woken: &Woken) -> HtmlElement {
         }
     }
     element
+}
+
+/// What the goroutine sent and received.
+fn parcels(desk: Desk, of: &Parcels) -> Vec<HtmlElement> {
+    let count = |number: u32| grouped(number.into());
+    let mut list =
+        vec![sentence(&format!("{} sent, {} received", count(of.sent), count(of.received)))];
+    list.extend(of.parcels.iter().map(|of| parcel(desk, of)));
+    list
+}
+
+fn parcel(desk: Desk, of: &Parcel) -> HtmlElement {
+    let item = copy("parcel-template");
+    if of.here {
+        let _ = item.set_attribute("data-here", "");
+    }
+    at(&item, "b").set_text_content(Some(&of.value));
+    let way = if of.sent { "Sent to " } else { "Received from " };
+    at(&item, "span").set_text_content(Some(way));
+    let other = at(&item, "button");
+    other.set_text_content(Some(&format!("#{}", of.other.id)));
+    let place = of.other;
+    click(&other, move || Flat::choose(desk, place));
+    let under_way = match of.under_way {
+        0.0 => "handed over".to_owned(),
+        nanos => format!("{} under way", time::length(nanos)),
+    };
+    let words = format!(
+        "{}, {under_way}, {}. {}, {} → {}",
+        time::point(of.time),
+        of.certain,
+        of.channel,
+        of.sent_at,
+        of.received_at
+    );
+    at(&item, "small").set_text_content(Some(&words));
+    item
 }
 
 fn totals(of: &Detail) -> Vec<HtmlElement> {

@@ -46,6 +46,8 @@ pub(crate) struct Flat {
     pub(crate) order: RwSignal<Order>,
     /// What is shown.
     pub(crate) filter: RwSignal<Filter>,
+    /// The channel whose messages alone are shown.
+    pub(crate) only: RwSignal<Option<String>>,
     /// The table that is asked for.
     pub(crate) about: RwSignal<Option<About>>,
     /// How it is sorted.
@@ -67,6 +69,7 @@ impl Flat {
             kinds: RwSignal::default(),
             order: RwSignal::new(Order::default()),
             filter: RwSignal::new(Filter::default()),
+            only: RwSignal::new(None),
             about: RwSignal::new(None),
             sort: RwSignal::new(None),
             table: RwSignal::new(None),
@@ -81,6 +84,7 @@ impl Flat {
             FlatTell::Chosen(detail) => self.chosen.set(detail),
             FlatTell::Shown { shown, all } => self.shown.set((shown, all)),
             FlatTell::Look(look) => self.look.set(look),
+            FlatTell::Only(channel) => self.only.set(channel),
             FlatTell::Table(table) => self.table.set(Some(table)),
             FlatTell::There(there) => self.there.set(there),
             FlatTell::Kinds { tasks, regions } => self.kinds.set((tasks, regions)),
@@ -105,6 +109,7 @@ impl Flat {
             // The table is of what is shown.
             self.shown.get();
             again.get();
+            self.only.get();
             let sort = self.sort.get();
             let size = desk.summary.with(|of| of.as_ref().map(|of| of.bytes));
             let (Some(about), Some(size)) = (self.about.get(), size) else { return };
@@ -134,6 +139,11 @@ impl Flat {
         match pick {
             Pick::Place(place) => Self::choose(desk, place),
             Pick::Words(words) => self.filter.update(|filter| filter.words = words),
+            Pick::Channel(channel) => {
+                desk.ask(&Ask::Flat(FlatAsk::Only(Some(channel))));
+                self.sort.set(None);
+                self.about.set(Some(About::Messages));
+            }
             Pick::Region(region) => self.filter.update(|filter| filter.region = region),
             Pick::Ran(ran) => self.show(Filter { ran, ..Filter::default() }),
             Pick::At(at) => self.show(Filter { at, ..Filter::default() }),

@@ -55,11 +55,19 @@ fn name(query: &str) -> Option<String> {
 }
 
 async fn open(desk: Desk, name: String) {
-    let file = format!("{name}.trace");
-    match fetch(&format!("/gallery/{file}")).await {
-        Ok(blob) => desk.open(&file, &blob),
-        Err(reason) => desk.failed.set(format!("cannot read {file}: {reason}")),
+    let mut names = vec![format!("{name}.trace")];
+    let link = format!("a[href=\"?gallery={name}\"][data-channels]");
+    if by_id("gallery").query_selector(&link).is_ok_and(|link| link.is_some()) {
+        names.push(format!("{name}.channels.gz"));
     }
+    let mut files = Vec::new();
+    for name in names {
+        match fetch(&format!("/gallery/{name}")).await {
+            Ok(blob) => files.push((name, blob)),
+            Err(reason) => desk.failed.set(format!("cannot read {name}: {reason}")),
+        }
+    }
+    desk.open_all(files);
 }
 
 async fn fetch(address: &str) -> Result<Blob, String> {

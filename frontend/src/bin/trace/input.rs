@@ -6,8 +6,8 @@ use leptos::prelude::{GetUntracked, document, window};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{
-    DragEvent, Element, Event, HtmlDialogElement, HtmlElement, HtmlInputElement, KeyboardEvent,
-    MediaQueryList, MessageEvent, PointerEvent, ResizeObserver, WheelEvent,
+    Blob, DragEvent, Element, Event, FileList, HtmlDialogElement, HtmlElement, HtmlInputElement,
+    KeyboardEvent, MediaQueryList, MessageEvent, PointerEvent, ResizeObserver, WheelEvent,
 };
 
 use crate::desk::{Desk, handed};
@@ -60,9 +60,7 @@ fn files(desk: Desk) {
     on(&window(), "drop", move |event: DragEvent| {
         event.prevent_default();
         let files = event.data_transfer().and_then(|transfer| transfer.files());
-        if let Some(file) = files.and_then(|files| files.get(0)) {
-            desk.open(&file.name(), &file);
-        }
+        desk.open_all(all(files));
     });
     on(&window(), "message", move |event: MessageEvent| {
         if event.origin() == window().location().origin().unwrap_or_default()
@@ -74,13 +72,17 @@ fn files(desk: Desk) {
     let picker: HtmlInputElement = by_id("file").unchecked_into();
     let field = picker.clone();
     on(&picker, "change", move |_: Event| {
-        if let Some(file) = field.files().and_then(|files| files.get(0)) {
-            desk.open(&file.name(), &file);
-        }
+        desk.open_all(all(field.files()));
         field.set_value("");
     });
     let picker = by_id("file");
     click(&by_id("open"), move || picker.click());
+}
+
+/// Files with their names.
+fn all(files: Option<FileList>) -> Vec<(String, Blob)> {
+    let files = files.iter().flat_map(|files| (0..files.length()).filter_map(|at| files.get(at)));
+    files.map(|file| (file.name(), file.into())).collect()
 }
 
 fn pointers(desk: Desk) {

@@ -22,6 +22,11 @@ pub(crate) fn bind(desk: Desk) {
             shown(&tab, move || !flat.site().is_empty());
         }
         flag(&tab, "aria-selected", move || flat.about.get() == Some(about));
+        if matches!(about, About::Channels | About::Messages) {
+            shown(&tab, move || {
+                desk.summary.with(|summary| summary.as_ref().is_some_and(|of| of.channels > 0))
+            });
+        }
         click(&tab, move || {
             // Choosing it again closes it.
             let open = flat.about.get_untracked() == Some(about);
@@ -109,6 +114,7 @@ fn title(pick: &Pick) -> &'static str {
         Pick::Place(_) => "Show this goroutine",
         Pick::Words(_) => "Only goroutines that began with this function",
         Pick::Region(_) => "Only goroutines that were in such a region",
+        Pick::Channel(_) => "Only messages of this channel",
         Pick::Ran(_) => "Goroutines that had this function in a stack",
         Pick::At(_) => "Goroutines that had this line in a stack",
     }

@@ -1,7 +1,7 @@
 //! Above and over the flat view: order, filters, and what is under the pointer.
 
 use frontend::trace::colors::Shade;
-use frontend::trace::messages::{Ask, View};
+use frontend::trace::messages::{Ask, FlatAsk, View};
 use frontend::trace::rows::Order;
 use frontend::ui::bind::{
     at, attribute, by_id, click, copy, edited, effect, flag, part, shown, text, value,
@@ -75,6 +75,10 @@ pub(crate) fn bind(desk: Desk) {
         format!("{} of {} goroutines", grouped(shown.into()), grouped(all.into()))
     });
     click(&at(&site, "button"), move || flat.show_anywhere());
+    let only = by_id("only");
+    shown(&only, move || flat.only.with(Option::is_some));
+    text(&at(&only, "span"), move || flat.only.get().unwrap_or_default());
+    click(&only, move || desk.ask(&Ask::Flat(FlatAsk::Only(None))));
     click(&by_id("fit"), move || desk.ask(&Ask::Key { key: "f".to_owned(), shift: false }));
     hover(desk);
 }

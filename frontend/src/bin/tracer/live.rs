@@ -91,6 +91,7 @@ impl Desk {
             return false;
         }
         self.reading = None;
+        self.operations.open(self.opened.is_some());
         self.opened = Some(Opened::new(name, 0.0));
         self.live.window = Window::default();
         (self.live.follows, self.live.on) = (true, true);
@@ -152,6 +153,7 @@ impl Desk {
         }
         self.newest();
         self.live.stop();
+        self.read_operations();
         self.request();
     }
 

@@ -5,13 +5,14 @@
 
 mod flat;
 mod live;
+mod passed;
 mod picture;
 mod read;
 mod space;
 
 use std::cell::RefCell;
 
-use frontend::trace::messages::{Action, Ask, Tell, View};
+use frontend::trace::messages::{Action, Ask, FlatAsk, Tell, View};
 use js_sys::Array;
 use serde::Serialize;
 use wasm_bindgen::JsCast;
@@ -35,6 +36,7 @@ struct Desk {
     opened: Option<Opened>,
     reading: Option<read::Reading>,
     live: live::Live,
+    operations: passed::Operations,
     view: View,
     flat: Flat,
     space: Space,
@@ -101,6 +103,7 @@ impl Desk {
             Ask::Live { name, address } => self.follow(name, address),
             Ask::Open { name } => {
                 self.live.stop();
+                self.operations.open(self.opened.is_some());
                 let blob: Blob = message.get(1).unchecked_into();
                 match read::Reading::new(&name, blob) {
                     Ok((reading, opened)) => {
@@ -113,6 +116,7 @@ impl Desk {
                     Err(reason) => tell(&Tell::Failed { reason }),
                 }
             }
+            Ask::Channels { name } => self.operations(name, message.get(1).unchecked_into()),
             Ask::Cancel => {
                 self.live.stop();
                 self.cancel();
@@ -146,6 +150,7 @@ impl Desk {
                     picture.key(opened, &key, shift);
                 }
             }
+            Ask::Flat(FlatAsk::Only(channel)) => self.only(channel),
             Ask::Flat(ask) => self.flat.ask(self.opened.as_ref(), ask),
         }
         self.share_choice();
@@ -204,7 +209,10 @@ impl Desk {
                     scope().set_timeout_with_callback(piece.as_ref().unchecked_ref())
                 });
             }
-            Ok(false) => self.reading = None,
+            Ok(false) => {
+                self.reading = None;
+                self.read_operations();
+            }
             Err(reason) => {
                 self.reading = None;
                 self.opened = None;
@@ -219,5 +227,6 @@ impl Desk {
         if let Some(reading) = &mut self.reading {
             reading.cancel();
         }
+        self.read_operations();
     }
 }

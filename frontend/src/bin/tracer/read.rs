@@ -2,6 +2,7 @@
 //! far is drawn while the rest is. A generation of many events is brought in order in pieces, too.
 
 use frontend::trace::messages::{Summary, Tell};
+use frontend::trace::passed::Passed;
 use gotrace::{Names, Reader, Trace};
 use js_sys::Uint8Array;
 use web_sys::{Blob, FileReaderSync};
@@ -22,6 +23,8 @@ pub(crate) struct Opened {
     pub(crate) trace: Trace,
     /// The same in a few numbers.
     pub(crate) summary: Summary,
+    /// What went through channels meanwhile, where that was opened, too.
+    pub(crate) passed: Option<Passed>,
     /// Differs from what it was when the trace has grown since.
     pub(crate) revision: u64,
 }
@@ -51,6 +54,7 @@ impl Opened {
             source: Source::Reading(Box::default()),
             trace: Trace::default(),
             summary: Summary { name: name.to_owned(), bytes, ..Summary::default() },
+            passed: None,
             revision: 0,
         }
     }

@@ -106,6 +106,19 @@ struct Made {
     stale: bool,
 }
 
+impl Made {
+    /// The trace, with the places that were computed.
+    fn placed<'a>(&'a self, opened: &'a Opened) -> Placed<'a> {
+        Placed {
+            trace: &opened.trace,
+            names: opened.names(),
+            passed: opened.passed.as_ref(),
+            places: &self.places,
+            groups: &self.groups,
+        }
+    }
+}
+
 impl Default for Space {
     fn default() -> Self {
         Self {
@@ -338,15 +351,16 @@ impl Space {
             made.weaving = true;
         }
         let view = self.camera.view(self.size.width, self.size.height);
-        let placed =
-            Placed { trace, names: opened.names(), places: &made.places, groups: &made.groups };
+        let mut kept = (std::mem::take(&mut made.shades), std::mem::take(&mut made.ribbons));
+        let placed = made.placed(opened);
         // What takes long is spread over frames.
         let enough = || clock() - begin > BUDGET;
-        if !level::weave(&placed, &budget, &mut made.shades, &mut made.ribbons, enough) {
-            return true;
-        }
+        let woven = level::weave(&placed, &budget, &mut kept.0, &mut kept.1, enough);
+        let level = woven.then(|| level::build(&placed, &view, &budget, &mut kept.0, &mut kept.1));
+        (made.shades, made.ribbons) = kept;
+        let Some(level) = level else { return true };
         made.weaving = false;
-        made.level = level::build(&placed, &view, &budget, &mut made.shades, &mut made.ribbons);
+        made.level = level;
         if let Some(wanted) = &self.wanted {
             level::pale(&mut made.level, &made.groups, wanted);
         }
@@ -421,12 +435,7 @@ impl Space {
         }
         let choose = due || self.made.named.is_none();
         let trace = &opened.trace;
-        let placed = Placed {
-            trace,
-            names: opened.names(),
-            places: &self.made.places,
-            groups: &self.made.groups,
-        };
+        let placed = self.made.placed(opened);
         // Anchors on the screen of the lines that begin on it, the nearest first.
         let mut anchors: Vec<(f64, u32, f64, f64)> = Vec::new();
         let lines = if choose { &self.made.level.lines } else { &self.made.names };
@@ -558,7 +567,8 @@ impl Space {
             shown = format!("{shown}, {} of them in ribbons", level.grouped);
         }
         if level.shown < level.wakes {
-            shown = format!("{shown}; {} of {} wake-ups", level.shown, level.wakes);
+            let what = if opened.passed.is_some() { "wake-ups and messages" } else { "wake-ups" };
+            shown = format!("{shown}; {} of {} {what}", level.shown, level.wakes);
         }
         let at = self.player.at(duration);
         let mut address = frontend::trace::address::Address::default();

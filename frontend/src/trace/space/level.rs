@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! segment := node u32 · begin f32 · end f32 · shade 0..4 | RIBBON | PALE | lanes 8..20, 20..32
-//! link    := from u32 · to u32 · time f32 · kind 0..4 | PALE | weight 8..16
+//! link    := from u32 · to u32 · time f32 · kind 0..4 | PALE | weight 8..16 | time under way 16..32
 //! ```
 //!
 //! A node is an index of [`Level::nodes`]. Times are nanoseconds since [`Level::base`].
@@ -23,8 +23,10 @@ use super::camera::View;
 use super::groups::{Group, Groups, ROWS, Ribbon};
 use super::math::{Vec3, vec3};
 use super::place::Places;
+use super::sent::{MESSAGE, Sent, direction, sent, under_way};
 use super::{height, time};
 use crate::trace::colors::{Shade, Shades};
+use crate::trace::passed::{Passed, Relation};
 
 /// Flag of a segment that is part of a ribbon.
 pub const RIBBON: u32 = 1 << 4;
@@ -75,6 +77,8 @@ pub struct Placed<'a> {
     pub trace: &'a Trace,
     /// Its names.
     pub names: &'a Names,
+    /// What went through channels, where that is known.
+    pub passed: Option<&'a Passed>,
     /// Where goroutines stand.
     pub places: &'a Places,
     /// What stands together.
@@ -160,7 +164,7 @@ pub fn build(
     shades: &mut Shades,
     ribbons: &mut Vec<Option<Ribbon>>,
 ) -> Level {
-    let Placed { trace, names, places, groups } = *placed;
+    let Placed { trace, names, places, groups, .. } = *placed;
     ribbons.resize_with(groups.groups.len(), || None);
     let mut level = Level { exact: true, ..Level::default() };
     level.nodes.clone_from(&places.at);
@@ -457,14 +461,6 @@ fn lanes(
     }
 }
 
-/// The two ends of a wake-up, from whom data or the cause comes to whom it goes.
-pub fn direction(edge: &Edge) -> (Go, Go) {
-    match edge.wake {
-        Wake::Receive => (edge.to, edge.from),
-        _ => (edge.from, edge.to),
-    }
-}
-
 fn links(
     placed: &Placed<'_>,
     budget: &Budget,
@@ -472,7 +468,7 @@ fn links(
     seen: &[Vec<Seen>],
     level: &mut Level,
 ) {
-    let Placed { trace, groups, .. } = *placed;
+    let Placed { trace, groups, passed, .. } = *placed;
     let base = level.base;
     let last = seen.iter().flatten().map(|seen| seen.end).max().unwrap_or(0);
     let mut visible = vec![false; trace.goroutines.len()];
@@ -511,11 +507,17 @@ fn links(
         }
     }
 
+    // What was handed over is a message, and other wake-ups of its channels are nothing but that.
     let edges = trace.edges_between(base, last.saturating_add(1));
+    let first = trace.edges.partition_point(|edge| edge.time < base);
+    let relation = |at: usize| passed.map_or(Relation::None, |passed| passed.relation(first + at));
     // Timers and the network are nowhere to be seen.
-    let counts = |edge: &&Edge| {
+    let counts = |(at, edge): &(usize, &Edge)| {
         let (from, to) = direction(edge);
-        from != Go::NONE && to != Go::NONE && (is_visible(from) || is_visible(to))
+        from != Go::NONE
+            && to != Go::NONE
+            && (is_visible(from) || is_visible(to))
+            && relation(*at) != Relation::Message
     };
     let between = |edge: &Edge| {
         let (from, to) = direction(edge);
@@ -524,17 +526,31 @@ fn links(
     };
     let single = edges
         .iter()
+        .enumerate()
         .filter(counts)
-        .filter_map(between)
+        .filter_map(|(_, edge)| between(edge))
         .filter(|(from, to)| is_line(*from) && is_line(*to))
         .count();
+    let sent = sent(placed, base, last);
+    let shown = |message: &Sent| {
+        let (from, to) = message.ends;
+        let (from, to) = (is_visible(from) || is_visible(to)).then_some((from, to))?;
+        let (from, to) = (node(from)?, node(to)?);
+        (from != to).then_some((from, to))
+    };
+    let is_single = |(from, to): &(u32, u32)| is_line(*from) && is_line(*to);
+    let single = single + sent.iter().filter_map(shown).filter(is_single).count();
     // So many that not all can be drawn: every so many stand for all.
     let stride = single.div_ceil(budget.links.max(1)).max(1);
     let mut number = 0;
-    for edge in edges.iter().filter(counts) {
+    for (at, edge) in edges.iter().enumerate().filter(counts) {
         level.wakes += 1;
         let Some((from, to)) = between(edge) else { continue };
-        let kind = edge.wake as u32;
+        let kind = match relation(at) {
+            Relation::Operation => Wake::Runtime,
+            _ => edge.wake,
+        };
+        let kind = kind as u32;
         if is_line(from) && is_line(to) {
             if number % stride == 0 {
                 level.links.push(link(from, to, edge.time, kind, 1));
@@ -543,6 +559,22 @@ fn links(
             number += 1;
         } else {
             let place = joined.entry((from, to, row(edge.time), kind)).or_insert((edge.time, 0));
+            place.1 += 1;
+        }
+    }
+    for message in &sent {
+        let Some((from, to)) = shown(message) else { continue };
+        level.wakes += 1;
+        let long = under_way(message.received.saturating_sub(message.time));
+        if is_line(from) && is_line(to) {
+            if number % stride == 0 {
+                level.links.push(link(from, to, message.time, MESSAGE | long << 16, 1));
+                level.shown += 1;
+            }
+            number += 1;
+        } else {
+            let time = message.received;
+            let place = joined.entry((from, to, row(time), MESSAGE)).or_insert((time, 0));
             place.1 += 1;
         }
     }
@@ -619,7 +651,7 @@ mod tests {
 
         fn build(&self, camera: Camera, budget: Budget) -> Level {
             let Self { names, trace, places, groups } = self;
-            let placed = Placed { trace, names, places, groups };
+            let placed = Placed { trace, names, passed: None, places, groups };
             let view = camera.view(900.0, 600.0);
             build(&placed, &view, &budget, &mut Shades::default(), &mut Vec::new())
         }
@@ -757,19 +789,5 @@ mod tests {
         let near = made.build(Camera { target, distance: 0.06, ..fitted() }, budget);
         assert!(near.lines.contains(&1_500), "{:?}", near.lines.len());
         assert!(near.lines.len() <= 400);
-    }
-
-    #[test]
-    fn data_goes_from_the_sender_to_the_receiver() {
-        let edge = |wake| Edge {
-            time: 0,
-            from: Go(1),
-            to: Go(2),
-            waker: StackId::NONE,
-            waiting: StackId::NONE,
-            wake,
-        };
-        assert_eq!(direction(&edge(Wake::Send)), (Go(1), Go(2)));
-        assert_eq!(direction(&edge(Wake::Receive)), (Go(2), Go(1)));
     }
 }

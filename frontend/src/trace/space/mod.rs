@@ -7,6 +7,7 @@
 //! - [`camera`]: where one looks from, and what lands where on the screen;
 //! - [`level`]: what is drawn of a trace, given the camera: lines for goroutines that can be told
 //!   apart, ribbons for [`groups`] that can't, within a budget whatever the size of the trace;
+//! - [`sent`]: messages among its links;
 //! - [`pick`]: which line is under the pointer, and which names are shown;
 //! - [`player`]: the time that is shown, and how fast it goes;
 //! - [`look`]: highlights and widths; [`link`]: all of this as part of an address;
@@ -25,6 +26,7 @@ pub mod messages;
 pub mod pick;
 pub mod place;
 pub mod player;
+pub mod sent;
 
 /// Height at which the trace begins.
 pub const TOP: f64 = 0.8;

@@ -38,8 +38,33 @@ impl Flat {
         let of = edges.filter(|(_, edge)| edge.from == go || edge.to == go);
         let edges = of.map(|(at, _)| at).take(MOST).collect();
         self.choose(Some(Chosen { go, time, edges }));
-        let detail = detail(opened.names(), &opened.trace, go, time);
+        let mut detail = detail(opened.names(), &opened.trace, go, time);
+        if let (Some(detail), Some(passed)) = (&mut detail, &opened.passed) {
+            let (begin, end) = (time::whole(detail.begin), time::whole(detail.end));
+            detail.passed = Some(passed.parcels(&opened.trace, go, begin, end));
+        }
         tell(&Tell::Flat(FlatTell::Chosen(detail.map(Box::new))));
+    }
+
+    /// What went through channels is known now.
+    pub(crate) fn passed(&mut self, opened: &Opened) {
+        if let Some(Chosen { go, time, .. }) = self.chosen {
+            self.choose_at(opened, go, time);
+        }
+    }
+
+    /// Looks at the messages of the channel that alone is shown.
+    pub(crate) fn look_at_channel(&mut self, opened: &Opened) {
+        let Some(passed) = opened.passed.as_ref().filter(|passed| passed.only.is_some()) else {
+            return;
+        };
+        let Some((begin, end, index)) = passed.first_of_only() else { return };
+        let Some((from, _)) = passed.ends(index) else { return };
+        self.refresh(opened);
+        self.choose_at(opened, from, begin);
+        self.show(opened, from, begin as f64);
+        let stage = self.stage(opened);
+        self.window.show_time(&stage, begin as f64, end as f64);
     }
 
     /// The goroutine that is chosen.

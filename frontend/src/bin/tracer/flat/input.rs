@@ -277,6 +277,9 @@ impl Flat {
     }
 
     fn click(&mut self, opened: &Opened, x: f64, y: f64) {
+        if self.choose_message(opened, x, y) {
+            return;
+        }
         let in_gutter = x < self.gutter();
         let Some(Hit { row, go, time: at }) = self.hit(opened, x, y) else {
             if y >= TOP {
@@ -347,6 +350,9 @@ impl Flat {
     fn hover_at(&mut self, opened: &Opened, x: f64, y: f64) -> Option<Hover> {
         if y < TOP {
             return self.hover_over(opened, x, y);
+        }
+        if let Some(message) = self.hover_message(opened, x, y) {
+            return Some(message);
         }
         let Hit { row, go, time: at } = self.hit(opened, x, y)?;
         let (names, trace) = (opened.names(), &opened.trace);

@@ -8,6 +8,7 @@
 mod chosen;
 mod input;
 mod layer;
+mod messages;
 mod over;
 mod paint;
 
@@ -32,6 +33,7 @@ use crate::{Opened, clock, tell};
 use chosen::Chosen;
 use input::Hands;
 use layer::Layer;
+use messages::Drawn;
 use over::Strip;
 
 /// Milliseconds of a frame that pixels may take.
@@ -82,6 +84,8 @@ pub(crate) struct Flat {
     /// What was asked to be chosen before it was read.
     wish: Option<frontend::trace::detail::Place>,
     hands: Hands,
+    /// Messages of the newest frame.
+    drawn: Vec<Drawn>,
     told: Option<Look>,
     told_at: f64,
 }
@@ -113,6 +117,7 @@ impl Default for Flat {
             chosen: None,
             wish: None,
             hands: Hands::default(),
+            drawn: Vec::new(),
             told: None,
             told_at: 0.0,
         }
@@ -152,7 +157,9 @@ impl Picture for Flat {
         self.layer = Layer::default();
         self.strip = Strip::default();
         self.chosen = None;
+        self.drawn.clear();
         tell(&Tell::Flat(FlatTell::Chosen(None)));
+        tell(&Tell::Flat(FlatTell::Only(None)));
     }
 
     fn pointer(&mut self, opened: &Opened, pointer: Pointer) {
@@ -219,6 +226,8 @@ impl Flat {
                 tell(&Tell::Flat(FlatTell::There(there)));
             }
             FlatAsk::Leave => self.choose(None),
+            // The desk does this, which may change what is open.
+            FlatAsk::Only(_) => {}
             FlatAsk::Look(look) => {
                 self.all = look.is_none();
                 if let Some(Look { begin, span, top, row }) = look {
@@ -235,6 +244,7 @@ impl Flat {
                     let scope = Scope {
                         names: opened.names(),
                         trace: &opened.trace,
+                        passed: opened.passed.as_ref(),
                         wanted: &self.wanted,
                         joined: self.joined.as_ref().map_or(&none, |(_, joined)| joined),
                         here: &self.here,

@@ -2,6 +2,7 @@
 
 use frontend::trace::colors::{Rgb, background};
 use frontend::trace::detail::function;
+use frontend::trace::passed::Relation;
 use frontend::trace::raster::Scene;
 use frontend::trace::rows::{Kind, Order};
 use frontend::trace::time;
@@ -27,6 +28,7 @@ pub(super) struct Look {
     pub(super) sunk: &'static str,
     pub(super) line: &'static str,
     pub(super) accent: &'static str,
+    pub(super) message: &'static str,
     pub(super) veil: &'static str,
     pub(super) collector: &'static str,
     pub(super) stopped: &'static str,
@@ -39,6 +41,7 @@ const LIGHT: Look = Look {
     sunk: "#edf0f4",
     line: "#d5dbe3",
     accent: "#0067a3",
+    message: "#b83c82",
     veil: "#ffffffb0",
     collector: "#8a5fb5",
     stopped: "#b3261e",
@@ -51,6 +54,7 @@ const DARK: Look = Look {
     sunk: "#0a0e12",
     line: "#29333e",
     accent: "#63b7ea",
+    message: "#ff9dc8",
     veil: "#0e1318b0",
     collector: "#b48be0",
     stopped: "#ff8f5a",
@@ -97,8 +101,10 @@ impl Flat {
         context.rect(left, TOP, stage.width, stage.height);
         context.clip();
         self.paint_words(context, opened, &stage, &view);
+        self.find_messages(opened, &stage, &view);
         self.paint_edges(context, opened, &stage, &view, look);
         self.paint_chosen(context, opened, &stage, &view, look);
+        self.paint_messages(context, opened, &view, look);
         context.restore();
 
         self.paint_gutter(context, opened, &stage, &view, look);
@@ -114,7 +120,7 @@ impl Flat {
     }
 
     /// Rows in view.
-    fn rows_in(&self, stage: &Stage, view: &Window) -> std::ops::Range<usize> {
+    pub(super) fn rows_in(&self, stage: &Stage, view: &Window) -> std::ops::Range<usize> {
         let first = time::whole(view.top.floor()) as usize;
         let end = time::whole(view.row_at(stage.height).ceil()) as usize;
         first..end.min(self.rows.len()).max(first)
@@ -184,10 +190,17 @@ impl Flat {
             return;
         }
         let rows = self.rows_in(stage, view);
-        let seen = edges.iter().filter_map(|edge| {
+        // Where messages are drawn, those that were handed over are that.
+        let passed =
+            opened.passed.as_ref().filter(|of| !self.drawn.is_empty() && of.only.is_none());
+        let first = opened.trace.edges.partition_point(|edge| edge.time < begin);
+        let seen = edges.iter().zip(first..).filter_map(|(edge, at)| {
             let (from, to) = self.ends(edge)?;
             let (low, high) = (from.min(to), from.max(to));
-            (high >= rows.start && low < rows.end).then_some((edge.time, from, to))
+            let is_seen = high >= rows.start
+                && low < rows.end
+                && passed.is_none_or(|passed| passed.relation(at) != Relation::Message);
+            is_seen.then_some((edge.time, from, to))
         });
         let seen: Vec<(u64, usize, usize)> = seen.take(MOST_EDGES + 1).collect();
         if seen.len() > MOST_EDGES {
@@ -242,7 +255,7 @@ impl Flat {
         context.fill();
     }
 
-    fn middle(&self, view: &Window, row: usize) -> f64 {
+    pub(super) fn middle(&self, view: &Window, row: usize) -> f64 {
         TOP + view.y(row as f64) + view.row / 2.0
     }
 

@@ -3,7 +3,6 @@
 use frontend::trace::address::Address;
 use frontend::trace::detail;
 use frontend::trace::messages::{Action, FlatTell, Hover, Pointer, Tell, Wheel};
-use frontend::trace::space::level::Placed;
 use frontend::trace::space::link::Link;
 use frontend::trace::space::look::Highlight;
 use frontend::trace::space::messages::{SpaceAsk, SpaceTell};
@@ -106,8 +105,7 @@ impl Space {
         let view = self.camera.view(self.size.width, self.size.height);
         let made = &self.made;
         let trace = &opened.trace;
-        let placed =
-            Placed { trace, names: opened.names(), places: &made.places, groups: &made.groups };
+        let placed = made.placed(opened);
         let now = self.player.at(trace.duration as f64);
         let lowest = frontend::trace::space::height(now as u64, trace.duration);
         let lines = made.level.lines.iter().filter_map(|index| {

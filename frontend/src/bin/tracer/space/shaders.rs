@@ -132,16 +132,19 @@ void main() {
   uint kind = a_item.w & 15u;
   float weight = float((a_item.w >> 8) & 255u);
   bool created = kind == 15u;
-  float age = (u_now - time) / u_travel;
+  // What lay in a buffer is under way as long as it did, and level with the time shown.
+  float under = float(a_item.w >> 16);
+  float later = under > 0.5 ? exp2(under / 1600.0) : 0.0;
+  float age = (u_now - time) / max(u_travel, later);
   float gone = clamp(age, 0.0, 1.0);
-  float eased = gone * gone * (3.0 - 2.0 * gone);
+  float eased = later > u_travel ? gone : gone * gone * (3.0 - 2.0 * gone);
   bool chosen = a_item.x == u_chosen.x || a_item.y == u_chosen.x;
   bool some = u_chosen.x != 0xffffffffu;
   float y = height(time);
   vec2 from = node(a_item.x);
   vec2 to = node(a_item.y);
   vec4 a = u_matrix * vec4(from.x, y, from.y, 1.0);
-  vec4 b = u_matrix * vec4(to.x, y, to.y, 1.0);
+  vec4 b = u_matrix * vec4(to.x, height(time + later), to.y, 1.0);
   if (a.w < NEAR && b.w < NEAR) return;
   if (a.w < NEAR) a = mix(a, b, (NEAR - a.w) / (b.w - a.w));
   if (b.w < NEAR) b = mix(b, a, (NEAR - b.w) / (a.w - b.w));
@@ -150,7 +153,7 @@ void main() {
   float span = length(across);
   vec2 along = span > 1e-5 ? across / span : vec2(1.0, 0.0);
   vec2 right = vec2(-along.y, along.x);
-  int group = created ? 4 : kind <= 2u ? 0 : kind == 3u ? 1 : kind <= 5u ? 2 : 3;
+  int group = created ? 4 : kind <= 2u || kind == 14u ? 0 : kind == 3u ? 1 : kind <= 5u ? 2 : 3;
   float bright = created ? u_links.x : u_links.y * (group == 0 || group == 1 ? 1.0 : 0.6);
   float fresh = created ? 0.0 : gone < 1.0 ? 1.0 : exp(1.0 - age) * 0.9;
   float rest = created ? min(0.8, u_rest.x * 3.0) : max(u_rest.x, clamp(weight / 90.0, 0.0, 0.7) * 0.7);
