@@ -1,8 +1,8 @@
 //! The events of a generation in the order in which they happened.
 //!
 //! Each thread wrote its own events in order. The next event of the trace is the earliest of the
-//! threads' next ones that the [scheduler](crate::scheduler) lets in. The order is that of Go's
-//! own reader, event for event: ties are decided by the same heap.
+//! threads' next ones that the [scheduler] lets in. The order is that of Go's own reader, event for
+//! event: ties are decided by the same heap.
 
 use crate::cursor::Cursor;
 use crate::error::Losses;
