@@ -345,7 +345,8 @@ impl Flat {
                 context.set_fill_style_str(look.text);
                 let sign = if open { "▾" } else { "▸" };
                 let count = self.rows.members(of).len();
-                let words = self.fitting(&format!("{sign} {name}"), &format!("  × {count}"), 14.0);
+                let words =
+                    self.fitting(context, &format!("{sign} {name}"), &format!("  × {count}"), 14.0);
                 let _ = context.fill_text(&words, 8.0, y);
             }
             Kind::One => {
@@ -363,22 +364,33 @@ impl Flat {
                 } else {
                     context.set_fill_style_str(look.text);
                 }
-                let words = self.fitting(name, &format!(" #{id}"), 16.0 + indent);
+                let words = self.fitting(context, name, &format!(" #{id}"), 16.0 + indent);
                 let _ = context.fill_text(&words, 10.0 + indent, y);
             }
         }
     }
 
     /// A name and what follows it, as short as the gutter is narrow.
-    fn fitting(&self, name: &str, rest: &str, used: f64) -> String {
-        // Letters are about six pixels wide.
-        let room = time::whole((self.gutter() - used) / 6.0) as usize;
-        let room = room.saturating_sub(rest.chars().count());
-        if name.chars().count() <= room {
-            return format!("{name}{rest}");
+    fn fitting(
+        &self,
+        context: &OffscreenCanvasRenderingContext2d,
+        name: &str,
+        rest: &str,
+        used: f64,
+    ) -> String {
+        let room = self.gutter() - used;
+        let wide = |text: &str| context.measure_text(text).map_or(0.0, |size| size.width());
+        let words = format!("{name}{rest}");
+        if wide(&words) <= room {
+            return words;
         }
-        let cut: String = name.chars().take(room.saturating_sub(1)).collect();
-        format!("{cut}…{rest}")
+        let rest = format!("…{rest}");
+        let most = name.chars().count();
+        let share = (room - wide(&rest)) / wide(name).max(1.0);
+        let mut cut: String =
+            name.chars().take(time::whole(most as f64 * share) as usize).collect();
+        while wide(&cut) + wide(&rest) > room && cut.pop().is_some() {}
+        cut + &rest
     }
 
     /// Names runs of goroutines with the same function that are high enough together.
@@ -428,7 +440,7 @@ impl Flat {
         context.fill_rect(4.0, upper + 3.0, 2.0, (lower - upper - 5.0).max(1.0));
         context.set_fill_style_str(look.text);
         let count = if count > 1 { format!("  × {count}") } else { String::new() };
-        let words = self.fitting(name, &count, 18.0);
+        let words = self.fitting(context, name, &count, 18.0);
         let _ = context.fill_text(&words, 12.0, (upper + lower) / 2.0);
     }
 
