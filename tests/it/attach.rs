@@ -463,7 +463,8 @@ fn what_cannot_be_watched_is_refused_with_a_reason() {
     let said = attach(sleep.id());
     sleep.kill().expect("it can be killed");
     sleep.wait().expect("it can be waited for");
-    assert!(said.contains("sleep is no Go program"), "{said}");
+    // It may be too young to have a name.
+    assert!(said.contains(" is no Go program"), "{said}");
     assert!(attach(i32::MAX.unsigned_abs()).contains("there is no process"));
     // Somebody else's process: that of the system for a user, ours for another user.
     let is_root = rustix::process::geteuid().is_root();
